@@ -1,0 +1,32 @@
+"""Additions of a network: which side is the main branch, which the shortcut."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from relprop.lrp.graph import Graph, Kind, Step
+
+
+@dataclass(frozen=True)
+class Addition:
+    """A residual addition F + S: indices of the steps that give F (main branch) and S (shortcut).
+
+    A shortcut without weighted layers since the fork is an `identity` (slicing and padding included, as in option A of
+    He et al. 2015 §3.3), else it is a `projection`.
+    """
+
+    main: int
+    shortcut: int
+    kind: Literal["identity", "projection"]
+
+
+def find_additions(graph: Graph) -> dict[int, Addition]:
+    """All additions of `graph` by the index of their step."""
+    return {step.index: _classify(graph, step) for step in graph.steps if step.kind is Kind.ADD}
+
+
+def _classify(graph: Graph, step: Step) -> Addition:
+    left, right = step.inputs
+    fork = max(graph.ancestors(left) & graph.ancestors(right))
+    layers = {side: graph.layers_before(side, fork) for side in (left, right)}
+    shortcut, main = sorted((left, right), key=lambda side: (layers[side], -graph.layers_before(side)))
+    return Addition(main, shortcut, "identity" if layers[shortcut] == 0 else "projection")

@@ -1,0 +1,57 @@
+"""Small networks that tests build: written with modules and with functions, in place and not."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Functional(nn.Module):
+    """Functions instead of modules, an option-A shortcut, in-place operations, a layer called twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, padding=1)
+        self.down = nn.Conv2d(8, 16, 3, 2, 1)
+        self.twice = nn.Conv2d(16, 16, 3, padding=1)
+        self.norm = nn.BatchNorm2d(16)
+        self.head = nn.Linear(16, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.max_pool2d(F.relu(self.stem(x), inplace=True), 2)
+        shortcut = F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, 4, 4))
+        y = self.norm(self.down(x))
+        y += shortcut
+        y = torch.relu(y)
+        y = self.twice(y).relu_() + y
+        y = torch.add(self.twice(y), y)
+        y = F.dropout(F.adaptive_avg_pool2d(F.relu(y), 1), training=self.training)
+        return self.head(y.view(y.size(0), -1))
+
+
+class PreActivation(nn.Module):
+    """In-place ReLU on a tensor that the shortcut takes afterwards, and a batch norm that follows no layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 6, 3, padding=1)
+        self.norm = nn.BatchNorm2d(6)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv = nn.Conv2d(6, 6, 3, padding=1, bias=False)
+        self.head = nn.Linear(6, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        y = self.norm(self.conv(self.relu(x)))
+        y = self.norm(self.relu(y + x))
+        return self.head(torch.flatten(F.avg_pool2d(y, 8), 1))
+
+
+def randomize_batchnorm(model: nn.Module) -> nn.Module:
+    """Running statistics and affine parameters as after a training, so that folding has something to fold."""
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.running_mean, -0.5, 0.5)
+            nn.init.uniform_(module.running_var, 0.5, 2.0)
+            nn.init.uniform_(module.weight, -1.0, 1.5)
+            nn.init.uniform_(module.bias, -0.5, 0.5)
+    return model
