@@ -1,0 +1,198 @@
+import copy
+import pickle
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from relprop.metrics import PROTOCOLS, InsertionDeletion
+
+MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.3, 0.4)
+BLACK = -torch.tensor(MEAN) / torch.tensor(STD)
+
+
+def classifier(seed: int = 0) -> nn.Module:
+    torch.manual_seed(seed)
+    return nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16, 5)
+    )
+
+
+def metric(model: nn.Module, **options: object) -> InsertionDeletion:
+    return InsertionDeletion(model, mean=MEAN, std=STD, **options)
+
+
+def literal_flips(protocol: str, heatmap: Tensor, patch: int, step: int) -> list[set[tuple[int, int]]]:
+    """The set of flipped patches at every point, by loops over patches."""
+    height, width = heatmap.shape
+    squares = [(r, c) for r in range(0, height, patch) for c in range(0, width, patch)]
+    score = {
+        s: max(
+            heatmap[r, c].item()
+            for r in range(s[0], min(s[0] + patch, height))
+            for c in range(s[1], min(s[1] + patch, width))
+        )
+        for s in squares
+    }
+    order = sorted(squares, key=lambda s: (-score[s], squares.index(s)))
+    points = -(-len(order) // step)
+    if protocol == "strict":
+        return [set(order[: step * t]) for t in range(points + 1)]
+    thresholds = [score[order[min(step * i, len(order) - 1)]] for i in range(1, points + 1)]
+    return [{s for s in squares if score[s] >= threshold} for threshold in thresholds]
+
+
+def literal_curves(model: nn.Module, image: Tensor, target: int, flipped: list[set[tuple[int, int]]], patch: int):
+    curves = {"insertion": [], "deletion": []}
+    for squares in flipped:
+        shown, hidden = BLACK.view(3, 1, 1).expand_as(image).clone(), image.clone()
+        for r, c in squares:
+            shown[:, r : r + patch, c : c + patch] = image[:, r : r + patch, c : c + patch]
+            hidden[:, r : r + patch, c : c + patch] = BLACK.view(3, 1, 1)
+        for name, x in (("insertion", shown), ("deletion", hidden)):
+            curves[name].append(model(x.unsqueeze(0)).softmax(1)[0, target].item())
+    return curves
+
+
+def literal_area(protocol: str, curve: list[float], total: int, step: int) -> float:
+    if protocol == "otsuki2024":
+        return (sum(curve) - curve[0] / 2 - curve[-1] / 2) / (len(curve) - 1)
+    x = [min(step * t, total) / total for t in range(len(curve))]
+    return sum((curve[i] + curve[i + 1]) / 2 * (x[i + 1] - x[i]) for i in range(len(curve) - 1))
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    protocol=st.sampled_from(sorted(PROTOCOLS)),
+    seed=st.integers(0, 1000),
+    height=st.integers(4, 8),
+    width=st.integers(4, 8),
+    patch=st.integers(1, 3),
+    step=st.integers(1, 3),
+    levels=st.sampled_from([1, 2, 5, None]),
+    batch_size=st.integers(1, 50),
+)
+def test_equals_the_literal_protocol(protocol, seed, height, width, patch, step, levels, batch_size) -> None:
+    """Random maps, with ties when there are few levels, against loops over points, patches and pixels."""
+    model = classifier(seed).eval()
+    images = torch.randn(2, 3, height, width)
+    heatmaps = torch.randn(2, height, width)
+    if levels:
+        heatmaps = (heatmaps * levels).round() / levels
+    target = torch.tensor([1, 3])
+    result = metric(model, protocol=protocol, patch=patch, step=step, batch_size=batch_size)
+    result.update(images, heatmaps, target)
+    total = -(-height // patch) * -(-width // patch)
+    for i, row in enumerate(result.rows):
+        flipped = literal_flips(protocol, heatmaps[i], patch, step)
+        with torch.no_grad():
+            curves = literal_curves(model, images[i], int(target[i]), flipped, patch)
+        for name in ("insertion", "deletion"):
+            assert row[f"{name}_curve"] == pytest.approx(curves[name], abs=1e-6)
+            assert row[name] == pytest.approx(literal_area(protocol, curves[name], total, step), abs=1e-6)
+        assert row["id"] == pytest.approx(row["insertion"] - row["deletion"])
+
+
+def test_identical_masks_run_once() -> None:
+    model = classifier().eval()
+    heatmaps = torch.randint(0, 4, (2, 16, 16)).float()
+    quantized = metric(model, protocol="otsuki2024", step=2)
+    quantized.update(torch.randn(2, 3, 16, 16), heatmaps, torch.tensor([0, 1]))
+    assert quantized.requested == 2 * 2 * 128
+    assert quantized.forwards <= 2 * 2 * 4
+
+
+def test_strict_ends_at_the_image_and_at_black() -> None:
+    model = classifier().eval()
+    images, target = torch.randn(2, 3, 8, 8), torch.tensor([0, 4])
+    result = metric(model, step=10)
+    result.update(images, torch.rand(2, 8, 8), target)
+    with torch.no_grad():
+        full = model(images).softmax(1).gather(1, target.unsqueeze(1)).flatten().tolist()
+        black = (
+            model(BLACK.view(3, 1, 1).expand_as(images)).softmax(1).gather(1, target.unsqueeze(1)).flatten().tolist()
+        )
+    for i, row in enumerate(result.rows):
+        assert row["fractions"][0] == 0
+        assert row["fractions"][-1] == 1
+        assert (row["insertion_curve"][0], row["insertion_curve"][-1]) == pytest.approx((black[i], full[i]), abs=1e-6)
+        assert (row["deletion_curve"][0], row["deletion_curve"][-1]) == pytest.approx((full[i], black[i]), abs=1e-6)
+
+
+def test_default_step_is_the_published_share_of_pixels() -> None:
+    result = metric(classifier().eval())
+    result.update(torch.randn(1, 3, 224, 224), torch.rand(1, 224, 224), torch.tensor([0]))
+    assert result.rows[0]["fractions"][1] == pytest.approx(500 / 224**2)
+
+
+def test_means_over_several_updates_and_reset() -> None:
+    model, images, heatmaps = classifier().eval(), torch.randn(4, 3, 8, 8), torch.rand(4, 8, 8)
+    target = torch.tensor([0, 1, 2, 3])
+    once, twice = metric(model), metric(model)
+    once.update(images, heatmaps, target)
+    twice.update(images[:1], heatmaps[:1], target[:1])
+    twice.update(images[1:], heatmaps[1:], target[1:])
+    assert twice.compute() == pytest.approx(once.compute(), abs=1e-6)
+    assert [row["target"] for row in twice.rows] == [0, 1, 2, 3]
+    once.reset()
+    assert once.rows == []
+
+
+def test_model_is_left_as_it_was_and_not_carried_along() -> None:
+    model = classifier().train()
+    result = metric(model)
+    before = copy.deepcopy(model.state_dict())
+    result.update(torch.randn(1, 3, 8, 8), torch.rand(1, 8, 8), torch.tensor([0]))
+    assert model.training
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert not list(result.parameters())
+    assert not result.state_dict()
+
+
+def test_constant_heatmap_warns_and_strict_stays_exact() -> None:
+    result = metric(classifier().eval(), step=16)
+    with pytest.warns(UserWarning, match="constant heatmap"):
+        result.update(torch.randn(1, 3, 8, 8), torch.zeros(1, 8, 8), torch.tensor([0]))
+    assert result.rows[0]["fractions"] == [0, 0.25, 0.5, 0.75, 1]
+
+
+@pytest.mark.parametrize(
+    ("images", "heatmaps", "target", "message"),
+    [
+        ((2, 1, 8, 8), torch.rand(2, 8, 8), [0, 1], r"\(N, 3, H, W\)"),
+        ((2, 3, 8, 8), torch.rand(2, 4, 4), [0, 1], r"= \(2, 8, 8\) like the images, not \(2, 4, 4\)"),
+        ((2, 3, 8, 8), torch.full((2, 8, 8), torch.nan), [0, 1], r"heatmaps \[0, 1\] contain NaN"),
+        ((2, 3, 8, 8), torch.rand(2, 8, 8), [0], r"class indices \(2,\)"),
+        ((2, 3, 8, 8), torch.rand(2, 8, 8), [0.0, 1.0], "class indices"),
+    ],
+)
+def test_bad_input_is_refused(images, heatmaps: Tensor, target: list[float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        metric(classifier()).update(torch.randn(images), heatmaps, torch.tensor(target))
+
+
+def test_bad_options_are_refused() -> None:
+    with pytest.raises(ValueError, match="protocol='nope' is unknown; choose one of: strict, otsuki2024"):
+        metric(classifier(), protocol="nope")
+    with pytest.raises(ValueError, match="step=0 must be at least 1"):
+        metric(classifier(), step=0)
+    one_point = metric(classifier(), protocol="otsuki2024", step=64)
+    with pytest.raises(ValueError, match="step=64 leaves one point for 64 patches"):
+        one_point.update(torch.randn(1, 3, 8, 8), torch.rand(1, 8, 8), torch.tensor([0]))
+    with pytest.raises(ValueError, match="no images have been scored"), pytest.warns(UserWarning, match="before the"):
+        metric(classifier()).compute()
+
+
+def test_images_of_another_size_are_refused() -> None:
+    result = metric(classifier(), step=10)
+    result.update(torch.randn(1, 3, 8, 8), torch.rand(1, 8, 8), torch.tensor([0]))
+    with pytest.raises(ValueError, match="score images of one size"):
+        result.update(torch.randn(1, 3, 9, 9), torch.rand(1, 9, 9), torch.tensor([0]))
+
+
+def test_pickles_with_its_model() -> None:
+    result = metric(classifier().eval(), step=10)
+    result.update(torch.randn(1, 3, 8, 8), torch.rand(1, 8, 8), torch.tensor([0]))
+    assert pickle.loads(pickle.dumps(result)).compute() == result.compute()
