@@ -1,0 +1,138 @@
+"""Trained weights: from a file of one's own, or from torchvision for ImageNet."""
+
+import re
+from collections.abc import Mapping
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torchvision.models import get_model_weights
+
+from relprop.errors import UserError
+from relprop.models import build_model
+from relprop.models.resnet import RESNETS
+from relprop.models.vgg import VGGS
+
+# What nn.DataParallel, and a LightningModule that holds the network as `model`, put before its names.
+_PREFIX = re.compile(r"^(?:module\.|model\.)+")
+_REMEDY = "save the weights with torch.save(model.state_dict(), path) or as .safetensors"
+
+
+def load_state_dict_file(path: str | Path) -> dict[str, Tensor]:
+    """The tensors of a checkpoint by name, on the CPU, without the prefixes `module.` and `model.`.
+
+    Takes `.safetensors` files and whatever `torch.load` reads without running code, either a plain state
+    dict or one under the key `state_dict`. Raises `UserError` if the file is missing, damaged or holds
+    something else.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(
+            f"There is no weights file {path}; give the path of a .pt, .pth, .th, .ckpt or .safetensors file."
+        )
+    content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+    state = content.get("state_dict", content) if isinstance(content, Mapping) else None
+    if not isinstance(state, Mapping) or not state or not all(isinstance(v, Tensor) for v in state.values()):
+        raise UserError(f"{path} does not hold a state dict, that is tensors by name: {_REMEDY}.")
+    return {_PREFIX.sub("", str(name)): tensor for name, tensor in state.items()}
+
+
+def load_weights(model: nn.Module, path: str | Path) -> None:
+    """Load all weights of `model` from a file, in place; if that fails, `model` is left as it was.
+
+    Raises `UserError` if the file cannot be read, or holds another network or a head of another size.
+    """
+    _load(model, load_state_dict_file(path), Path(path))
+
+
+def pretrained(name: str) -> nn.Module:
+    """The network `name` for ImageNet (1000 classes, 224 pixels) with torchvision's `IMAGENET1K_V1` weights.
+
+    Downloaded once into torch.hub's folder. Raises `UserError` if torchvision has no such weights, or if they
+    neither lie in that folder nor can be downloaded.
+    """
+    model = build_model(name, num_classes=1000, image_size=224)
+    try:
+        weights = get_model_weights(name)["IMAGENET1K_V1"]
+    except ValueError:
+        raise UserError(
+            f"torchvision has no ImageNet weights for '{name}'; take one of {', '.join((*VGGS, *RESNETS))}, "
+            f"or load weights from a file."
+        ) from None
+    file = Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rpartition("/")[2]
+    _load(model, _download(weights, file), file)
+    return model
+
+
+def _download(weights: Any, file: Path) -> dict[str, Tensor]:
+    if not file.is_file():
+        try:
+            weights.get_state_dict(progress=True, check_hash=True, map_location="cpu", weights_only=True)
+        except (OSError, HTTPException, RuntimeError) as error:
+            reason = " ".join(str(error).split())
+            raise UserError(
+                f"{weights.url} could not be downloaded ({reason}); download it where there is a network and "
+                f"put it into {file.parent}."
+            ) from error
+    return load_state_dict_file(file)
+
+
+def _load(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
+    network, expected = type(model).__name__, model.state_dict()
+    # Checkpoints from before torch 0.4.1 do not count batches; load_state_dict starts the count at 0.
+    missing = [k for k in expected if k not in state and not k.endswith("num_batches_tracked")]
+    unexpected = [k for k in state if k not in expected]
+    if missing or unexpected:
+        raise UserError(
+            f"{path} holds the weights of another network than {network}: {_some(missing, 'missing')}, "
+            f"{_some(unexpected, 'unexpected')}; build the network that was trained."
+        )
+    for key, tensor in expected.items():
+        if key in state and state[key].shape != tensor.shape:
+            raise UserError(_shape_message(model, key, state[key], tensor, path))
+    model.load_state_dict(dict(state))
+
+
+def _shape_message(model: nn.Module, key: str, given: Tensor, wanted: Tensor, path: Path) -> str:
+    network = type(model).__name__
+    head = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)][-1:]
+    if key.rpartition(".")[0] in head and given.shape[1:] == wanted.shape[1:]:
+        return (
+            f"{path} has a head of {given.shape[0]} classes, but this {network} one of {wanted.shape[0]}; "
+            f"build it with num_classes={given.shape[0]}."
+        )
+    return (
+        f"{path} holds the weights of another network than {network}: {key} has shape {tuple(given.shape)} "
+        f"instead of {tuple(wanted.shape)}; build the network that was trained, for its image size."
+    )
+
+
+def _some(keys: list[str], what: str) -> str:
+    shown = ", ".join(keys[:3]) + (", …" if len(keys) > 3 else "")
+    return f"{len(keys)} keys {what}" + (f" ({shown})" if keys else "")
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} is not a .safetensors file or is damaged ({error}); {_REMEDY}.") from error
+
+
+def _read_torch(path: Path) -> Any:
+    try:
+        return torch.load(path, weights_only=True, map_location="cpu")
+    except Exception as error:  # damaged bytes make the unpickler raise nearly anything
+        refused = re.search(r"GLOBAL (\S+)", str(error))
+        if refused:
+            raise UserError(
+                f"{path} was not loaded: it holds {refused[1]}, which could run code; accepted are tensors "
+                f"only, {_REMEDY}."
+            ) from error
+        raise UserError(
+            f"{path} is not a checkpoint of torch or is damaged ({type(error).__name__}); {_REMEDY}."
+        ) from error
