@@ -1,0 +1,34 @@
+"""Data sets by name, as `build_datamodule("digits", batch_size=64)`."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from relprop.data.base import Batch, ImageDataModule
+from relprop.data.cifar10 import Cifar10
+from relprop.data.digits import Digits
+from relprop.data.imagenet import ImageNet
+from relprop.errors import UserError
+
+__all__ = ["Batch", "ImageDataModule", "build_datamodule", "list_datasets"]
+
+_DATASETS: Mapping[str, type[ImageDataModule]] = {"digits": Digits, "cifar10": Cifar10, "imagenet": ImageNet}
+
+
+def list_datasets() -> list[str]:
+    """The names that `build_datamodule` takes."""
+    return list(_DATASETS)
+
+
+def build_datamodule(name: str, **options: Any) -> ImageDataModule:
+    """The data set `name`; the options are those of `ImageDataModule`. Nothing is read or downloaded yet.
+
+    Raises `UserError` for an unknown name or option.
+    """
+    if name not in _DATASETS:
+        raise UserError(f"There is no data set '{name}'; choose one of {', '.join(list_datasets())}.")
+    accepted = list(inspect.signature(_DATASETS[name]).parameters)
+    for option in options:
+        if option not in accepted:
+            raise UserError(f"{name} has no option '{option}'; accepted are {', '.join(accepted)}.")
+    return _DATASETS[name](**options)

@@ -1,0 +1,50 @@
+import pickle
+import traceback
+
+import pytest
+from PIL import Image
+from torch._utils import ExceptionWrapper
+
+from relprop.data.files import UnreadableImageError, class_files, read_rgb
+from relprop.errors import UserError
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "CMYK"])
+def test_any_mode_becomes_rgb(tmp_path, mode):
+    Image.new(mode, (5, 4)).save(tmp_path / "x.tiff")
+    image = read_rgb(tmp_path / "x.tiff")
+    assert (image.mode, image.size) == ("RGB", (5, 4))
+
+
+@pytest.mark.parametrize("content", [b"", b"no image", None])
+def test_undecodable_file_is_named(tmp_path, content):
+    file = tmp_path / "x.jpg"
+    Image.effect_noise((64, 64), 50).save(file)
+    file.write_bytes(file.read_bytes()[:600] if content is None else content)
+    with pytest.raises(UserError, match=r"x\.jpg cannot be decoded as an image"):
+        read_rgb(file)
+
+
+def test_message_survives_the_way_out_of_a_worker():
+    try:
+        raise UnreadableImageError("a.jpg cannot be decoded")
+    except UnreadableImageError:
+        wrapped = pickle.loads(pickle.dumps(ExceptionWrapper(where="in DataLoader worker process 0")))
+    with pytest.raises(UnreadableImageError) as caught:
+        wrapped.reraise()
+    assert str(caught.value) == "a.jpg cannot be decoded"
+    assert "Caught" not in "".join(traceback.format_exception_only(caught.value))
+
+
+def test_class_files_are_sorted_without_hidden_ones(tmp_path):
+    for name in ("b.png", "a.png", ".DS_Store"):
+        (tmp_path / name).touch()
+    assert class_files(tmp_path) == ["a.png", "b.png"]
+
+
+def test_missing_and_empty_class_folders_are_named(tmp_path):
+    with pytest.raises(UserError, match="cat is missing"):
+        class_files(tmp_path / "cat")
+    (tmp_path / "cat").mkdir()
+    with pytest.raises(UserError, match="cat is empty"):
+        class_files(tmp_path / "cat")
