@@ -1,0 +1,36 @@
+"""What the tests of all pictures use: input, and the boxes of the drawn text."""
+
+import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
+from torch import Tensor
+
+
+def random_images(count: int, height: int = 8, width: int = 8) -> Tensor:
+    return torch.rand(count, 3, height, width, generator=torch.Generator().manual_seed(0))
+
+
+def random_heatmaps(count: int, height: int = 8, width: int = 8) -> Tensor:
+    """Non-negative, each of another size of values."""
+    maps = torch.rand(count, height, width, generator=torch.Generator().manual_seed(1))
+    return maps * 10.0 ** torch.arange(count).view(-1, 1, 1)
+
+
+def text_boxes(figure: Figure) -> dict[str, Bbox]:
+    """Where each visible text lies, in pixels from the bottom left."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
+    return {f"{text.get_text()} #{i}": text.get_window_extent(canvas.get_renderer()) for i, text in enumerate(texts)}
+
+
+def assert_text_is_free(figure: Figure) -> None:
+    """No two texts overlap, and none leaves the page."""
+    boxes = list(text_boxes(figure).items())
+    width, height = figure.bbox.width, figure.bbox.height
+    for i, (text, box) in enumerate(boxes):
+        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height, f"{text!r} leaves the page"
+        for other, other_box in boxes[i + 1 :]:
+            assert not box.overlaps(other_box), f"{text!r} overlaps {other!r}"
