@@ -1,8 +1,8 @@
-"""The one exception whose message is meant for the user."""
+"""The exception for mistakes of the user."""
 
 
-class UserError(Exception):
+class UserError(ValueError):
     """A mistake of the user: one line that says what was given, what is accepted and what to do.
 
-    The command line prints the message without a traceback and exits with 1.
+    Command lines print it and exit with code 1.
     """

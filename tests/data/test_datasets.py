@@ -18,12 +18,12 @@ def test_every_data_set_describes_itself_before_anything_is_read(name, tmp_path)
 
 
 def test_unknown_name_lists_the_valid_ones():
-    with pytest.raises(UserError, match="no data set 'mnist'; choose one of digits, cifar10, imagenet"):
+    with pytest.raises(UserError, match="dataset=mnist is unknown; choose one of: digits, cifar10, imagenet"):
         build_datamodule("mnist")
 
 
 def test_unknown_option_lists_the_valid_ones():
-    with pytest.raises(UserError, match="digits has no option 'batchsize'; accepted are data_dir, batch_size, "):
+    with pytest.raises(UserError, match="dataset=digits has no option 'batchsize'; it takes: data_dir, batch_size, "):
         build_datamodule("digits", batchsize=3)
 
 

@@ -1,6 +1,5 @@
 """Data sets by name, as `build_datamodule("digits", batch_size=64)`."""
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,7 +7,7 @@ from relprop.data.base import Batch, ImageDataModule
 from relprop.data.cifar10 import Cifar10
 from relprop.data.digits import Digits
 from relprop.data.imagenet import ImageNet
-from relprop.errors import UserError
+from relprop.registry import create
 
 __all__ = ["Batch", "ImageDataModule", "build_datamodule", "list_datasets"]
 
@@ -25,10 +24,4 @@ def build_datamodule(name: str, **options: Any) -> ImageDataModule:
 
     Raises `UserError` for an unknown name or option.
     """
-    if name not in _DATASETS:
-        raise UserError(f"There is no data set '{name}'; choose one of {', '.join(list_datasets())}.")
-    accepted = list(inspect.signature(_DATASETS[name]).parameters)
-    for option in options:
-        if option not in accepted:
-            raise UserError(f"{name} has no option '{option}'; accepted are {', '.join(accepted)}.")
-    return _DATASETS[name](**options)
+    return create("dataset", name, _DATASETS, **options)

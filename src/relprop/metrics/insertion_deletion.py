@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
+from relprop.metrics.base import HeatmapMetric
 from relprop.metrics.checks import check_batch
 from relprop.metrics.perturbation import perturbation_curve
 from relprop.metrics.ranking import PROTOCOLS, patch_scores, to_pixels
@@ -16,7 +16,7 @@ from relprop.metrics.ranking import PROTOCOLS, patch_scores, to_pixels
 CURVES = ("insertion", "deletion")
 
 
-class InsertionDeletion(Metric):
+class InsertionDeletion(HeatmapMetric):
     """How fast the target's probability rises while the most relevant pixels are shown, falls while they are hidden.
 
     Hidden pixels are black. `compute()` gives the mean areas over all images: "insertion" (higher is better),
@@ -31,7 +31,7 @@ class InsertionDeletion(Metric):
     - `batch_size`: perturbed images in one forward of the model.
     """
 
-    higher_is_better = True
+    scores = (*CURVES, "id")
     full_state_update = False
     insertion: list[Tensor]
     deletion: list[Tensor]
@@ -116,6 +116,12 @@ class InsertionDeletion(Metric):
             }
             for i, target in enumerate(dim_zero_cat(self.target).tolist())
         ]
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """Protocol, step (None: the published share), patch, and how many forwards were asked for and run."""
+        forwards = {"requested": int(self.requested), "run": int(self.forwards)}
+        return {"protocol": self.protocol, "step": self.step, "patch": self.patch, "forwards": forwards}
 
     def _areas(self, name: str) -> Tensor:
         """Area under each image's curve by the trapezoid rule, over fractions from 0 to 1, float64 (N,)."""

@@ -1,0 +1,21 @@
+"""From attributions per channel to one value per pixel. The reduction is a named step, the same for every method."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from torch import Tensor
+
+REDUCTIONS: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType(
+    {
+        "sum": lambda attribution: attribution.sum(1),
+        "abs_sum": lambda attribution: attribution.abs().sum(1),
+        "max": lambda attribution: attribution.amax(1),
+    }
+)
+
+
+def reduce_channels(attribution: Tensor, reduction: str) -> Tensor:
+    """Heatmaps (N, H, W) of attributions (N, C, H, W) by one of `REDUCTIONS`."""
+    if reduction not in REDUCTIONS:
+        raise ValueError(f"reduction={reduction!r} is unknown; choose one of: {', '.join(REDUCTIONS)}")
+    return REDUCTIONS[reduction](attribution)

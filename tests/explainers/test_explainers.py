@@ -1,0 +1,86 @@
+"""Every registered method: shape, finiteness, batch invariance, determinism, untouched model, target, bad options."""
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from relprop.explainers import EXPLAINERS, REDUCTIONS, get_explainer, list_explainers, reduce_channels
+from relprop.models import build_model
+
+IGNORES_TARGET = {"random"}
+
+
+@pytest.fixture(scope="module", params=["vgg11", "vgg11_bn", "resnet18", "resnet20"])
+def model(request: pytest.FixtureRequest) -> nn.Module:
+    torch.manual_seed(0)
+    return build_model(request.param, num_classes=10, image_size=32).eval()
+
+
+@pytest.fixture(scope="module")
+def images() -> Tensor:
+    torch.manual_seed(1)
+    return torch.randn(3, 3, 32, 32)
+
+
+TARGET = torch.tensor([0, 3, 7])
+
+
+@pytest.mark.parametrize("name", list_explainers())
+def test_every_method(name: str, model: nn.Module, images: Tensor) -> None:
+    training = copy.deepcopy(model).train()
+    weights = copy.deepcopy(training.state_dict())
+    explainer = get_explainer(name, training)
+    attribution = explainer(images, TARGET)
+    assert attribution.shape == images.shape
+    assert attribution.isfinite().all()
+    assert attribution.flatten(1).std(1).min() > 0
+    assert torch.equal(attribution, explainer(images, TARGET))
+    singly = torch.cat([explainer(images[i : i + 1], TARGET[i : i + 1]) for i in range(3)])
+    scale = attribution.abs().max().item()
+    torch.testing.assert_close(singly, attribution, rtol=1e-3, atol=1e-5 * scale)
+    assert torch.equal(attribution, explainer(images, TARGET + 1)) == (name in IGNORES_TARGET)
+    assert all(module.training for module in training.modules())
+    assert all(torch.equal(value, weights[key]) for key, value in training.state_dict().items())
+    assert all(parameter.grad is None for parameter in training.parameters())
+    with torch.inference_mode():
+        torch.testing.assert_close(explainer(images.clone(), TARGET.clone()), attribution)
+
+
+def test_gradient_is_the_slope_of_the_logit() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Tanh(), nn.Flatten(), nn.Linear(64, 3)).double()
+    image, direction = torch.randn(1, 3, 6, 6).double(), torch.randn(1, 3, 6, 6).double()
+    gradient = get_explainer("gradient", model)(image, torch.tensor([2]))
+    with torch.no_grad():
+        slope = (model(image + 1e-6 * direction)[0, 2] - model(image - 1e-6 * direction)[0, 2]) / 2e-6
+    assert (gradient * direction).sum().item() == pytest.approx(slope.item(), rel=1e-6)
+
+
+def test_random_depends_on_image_and_seed_only(images: Tensor) -> None:
+    model = nn.Identity()
+    first, second = get_explainer("random", model, seed=0), get_explainer("random", model, seed=1)
+    noise = first(images, TARGET)
+    assert not torch.equal(noise[0], noise[1])
+    assert not torch.equal(noise, second(images, TARGET))
+    assert abs(noise.mean().item() - 0.5) < 0.02
+
+
+def test_reductions() -> None:
+    attribution = torch.tensor([[[[1.0, -2.0]], [[3.0, -4.0]], [[-5.0, 0.5]]]])
+    expected = {"sum": [[-1.0, -5.5]], "abs_sum": [[9.0, 6.5]], "max": [[3.0, 0.5]]}
+    assert set(expected) == set(REDUCTIONS)
+    for name, values in expected.items():
+        assert torch.equal(reduce_channels(attribution, name), torch.tensor([values]))
+
+
+def test_bad_names_and_options_are_refused() -> None:
+    with pytest.raises(ValueError, match="method=nope is unknown; choose one of: " + ", ".join(EXPLAINERS)):
+        get_explainer("nope", nn.Identity())
+    with pytest.raises(ValueError, match="method=lrp has no option 'skp'; it takes: composite, skip"):
+        get_explainer("lrp", nn.Identity(), skp="simple")
+    with pytest.raises(ValueError, match="method=gradient has no option 'skip'; it takes: none"):
+        get_explainer("gradient", nn.Identity(), skip="simple")
+    with pytest.raises(ValueError, match="reduction='nope' is unknown; choose one of: sum, abs_sum, max"):
+        reduce_channels(torch.zeros(1, 3, 2, 2), "nope")
