@@ -1,0 +1,84 @@
+"""Explain and score every test batch."""
+
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor
+
+from relprop.data import Batch, ImageDataModule
+from relprop.explainers import Explainer, reduce_channels
+from relprop.metrics import HeatmapMetric
+
+
+class Explain(L.Callback):
+    """Heatmaps and scores of all test images.
+
+    `explainer` gives attributions, `reduction` makes heatmaps of them, `metric` scores these. `target` is the class
+    that is explained and scored: "predicted" or "label". `labels` (method, options) go into every row. The
+    first `keep` images (N, 3, H, W), in [0, 1], stay in `images`, their heatmaps (N, H, W) in `heatmaps`.
+    """
+
+    def __init__(
+        self,
+        explainer: Explainer,
+        metric: HeatmapMetric,
+        reduction: str,
+        target: str,
+        labels: dict[str, Any],
+        keep: int,
+    ) -> None:
+        self.explainer, self.metric, self.reduction = explainer, metric, reduction
+        self.target, self.labels, self.keep = target, labels, keep
+        self._facts: list[dict[str, Any]] = []
+        self._images: list[Tensor] = []
+        self._heatmaps: list[Tensor] = []
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Per image: labels, index in the test split, true and predicted class, probability of the target, scores."""
+        return [{**facts, **scores} for facts, scores in zip(self._facts, self.metric.rows, strict=True)]
+
+    @property
+    def images(self) -> Tensor:
+        """The first images (N, 3, H, W), in [0, 1], on the CPU."""
+        return torch.cat(self._images)[: self.keep]
+
+    @property
+    def heatmaps(self) -> Tensor:
+        """Their heatmaps (N, H, W), on the CPU."""
+        return torch.cat(self._heatmaps)[: self.keep]
+
+    def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Start anew."""
+        self.metric.to(pl_module.device)
+        self.metric.reset()
+        self._facts, self._images, self._heatmaps = [], [], []
+
+    def on_test_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,
+        batch: Batch,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Explain and score one batch, whose logits (N, classes) the test step has given as `outputs`."""
+        probabilities = outputs.float().softmax(1)
+        predicted = probabilities.argmax(1)
+        target = predicted if self.target == "predicted" else batch.labels
+        heatmaps = reduce_channels(self.explainer(batch.images, target), self.reduction)
+        self.metric.update(batch.images, heatmaps, target)
+        if len(self._facts) < self.keep:
+            data: ImageDataModule = trainer.datamodule  # type: ignore[attr-defined]
+            self._images.append(data.denormalize(batch.images).cpu())
+            self._heatmaps.append(heatmaps.float().cpu())
+        columns = {
+            "index": batch.indices,
+            "label": batch.labels,
+            "predicted": predicted,
+            "probability": probabilities.gather(1, target.unsqueeze(1)).squeeze(1),
+        }
+        for values in zip(*(column.tolist() for column in columns.values()), strict=True):
+            self._facts.append({**self.labels, **dict(zip(columns, values, strict=True))})

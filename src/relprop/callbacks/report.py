@@ -1,0 +1,70 @@
+"""Write and log what `Explain` has found."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+
+from relprop.callbacks.explain import Explain
+from relprop.callbacks.loggers import log_figure, log_summary, log_table
+from relprop.data import ImageDataModule
+from relprop.metrics import InsertionDeletion
+from relprop.results import provenance, summarize, write_rows, write_summary
+from relprop.visualization import contact_sheet, insertion_deletion_curves, save_figure
+
+FACTS = ("index", "label", "predicted", "probability")
+
+
+class Report(L.Callback):
+    """After the test: `results.jsonl`, `summary.json`, `heatmaps.png` and `curves.png` in `folder`, and to all loggers.
+
+    `title` stands over the pictures. Must come after `explain` in the trainer's list of callbacks.
+    """
+
+    def __init__(self, explain: Explain, folder: Path, title: str, seed: int) -> None:
+        self.explain, self.folder, self.title, self.seed = explain, folder, title, seed
+        self.summary: dict[str, Any] = {}
+        self._began = 0.0
+
+    def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Take the time."""
+        self._began = time.perf_counter()
+
+    def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Write files and log."""
+        rows = self.explain.rows
+        metric = self.explain.metric
+        self.summary = {
+            **self.explain.labels,
+            **metric.description,
+            "target": self.explain.target,
+            "reduction": self.explain.reduction,
+            "n": len(rows),
+            **summarize(rows, metric.scores, self.seed),
+            "accuracy": sum(row["label"] == row["predicted"] for row in rows) / len(rows),
+            "wall_time_seconds": time.perf_counter() - self._began,
+            "seed": self.seed,
+            **provenance(str(pl_module.device)),
+        }
+        write_rows(rows, self.folder / "results.jsonl")
+        write_summary(self.summary, self.folder / "summary.json")
+        figures = {"heatmaps": self._contact_sheet(rows, trainer.datamodule)}  # type: ignore[attr-defined]
+        if isinstance(metric, InsertionDeletion):
+            figures["curves"] = insertion_deletion_curves(rows, self.title)
+        for name, figure in figures.items():
+            save_figure(figure, self.folder / f"{name}.png")
+        columns = (*FACTS, *metric.scores)
+        for logger in trainer.loggers:
+            for name, figure in figures.items():
+                log_figure(logger, name, figure)
+            log_table(logger, "scores", columns, [[row[column] for column in columns] for row in rows])
+            log_summary(logger, {name: self.summary[name]["mean"] for name in metric.scores})
+
+    def _contact_sheet(self, rows: list[dict[str, Any]], data: ImageDataModule) -> Any:
+        images = self.explain.images
+        shown = rows[: len(images)]
+        names = data.class_names
+        captions = [f"{names[r['label']]} → {names[r['predicted']]} {r['probability']:.2f}" for r in shown]
+        correct = [row["label"] == row["predicted"] for row in shown]
+        return contact_sheet(images, self.explain.heatmaps, captions, self.title, correct, max_images=len(images))

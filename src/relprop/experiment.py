@@ -1,0 +1,183 @@
+"""What the scripts do: build from a config, run, write results."""
+
+import inspect
+import logging
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressBar
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from rich.table import Table
+from torch import nn
+
+from relprop.callbacks import Explain, Report
+from relprop.checkpoints import load_network
+from relprop.data import ImageDataModule, build_datamodule
+from relprop.errors import UserError
+from relprop.explainers import EXPLAINERS, get_explainer
+from relprop.loggers import build_logger, close
+from relprop.metrics import get_metric
+from relprop.models.weights import load_weights
+from relprop.results import provenance, write_summary
+from relprop.runs import BEST, CONFIG
+from relprop.training import Classifier, Predictor, resolve_precision
+
+log = logging.getLogger(__name__)
+
+
+def train(config: DictConfig) -> None:
+    """Train as the config says.
+
+    Writes the composed config, the best and the last checkpoint, the log and `summary.json` into `config.run_dir`.
+    """
+    _train(config, Path(config.run_dir), config.ckpt)
+
+
+def visualize(config: DictConfig, checkpoint: Path | None) -> None:
+    """Explain test images with the config's method, score the heatmaps, write and log both into `config.run_dir`.
+
+    `checkpoint` is what `choose_checkpoint` gives.
+    """
+    folder = Path(config.run_dir)
+    data = _data(config, limit=config.images)
+
+    def train_first() -> Path:
+        log.info("there is no checkpoint of %s on %s yet: training one", config.model.name, data.name)
+        return _train(config, Path(config.output_dir) / "train" / folder.name, None)
+
+    network, origin = load_network(checkpoint, config.model.name, data, train_first)
+    log.info("explaining %s", origin)
+    explain = _explain(config, network, data)
+    title = f"{_describe(config.method.name, _options(config.method))}, {config.model.name} on {data.name}"
+    report = Report(explain, folder, title, config.seed)
+    _start(config, folder)
+    trainer = _trainer(config, folder, [explain, report])
+    trainer.test(Predictor(network), data, verbose=False)
+    close(trainer.loggers)
+    _print_scores(report.summary, explain.metric.scores, folder)
+
+
+def _train(config: DictConfig, folder: Path, ckpt: str | None) -> Path:
+    """Train, test, and give the best checkpoint by validation accuracy."""
+    _start(config, folder)
+    began = time.perf_counter()
+    data = _data(config)
+    classifier = Classifier(
+        dataset=data.name,
+        model=config.model.name,
+        class_names=list(data.class_names),
+        image_size=data.image_size,
+        optimizer=_plain(config.optimizer),
+        scheduler=_plain(config.scheduler),
+    )
+    if ckpt is not None:
+        load_weights(classifier.model, ckpt)
+    best = _checkpoints(folder / BEST)
+    trainer = _trainer(config, folder, [best])
+    trainer.fit(classifier, data)
+    if best.best_model_path:  # a fast_dev_run writes none
+        load_weights(classifier.model, best.best_model_path)
+    (scores,) = trainer.test(classifier, data, verbose=False)
+    summary = {
+        "dataset": data.name,
+        "model": config.model.name,
+        "epochs": trainer.current_epoch,
+        "precision": trainer.precision,
+        "n": len(data.split("test")),
+        **{name.replace("/", "_"): value for name, value in scores.items()},
+        "wall_time_seconds": time.perf_counter() - began,
+        "seed": config.seed,
+        **provenance(str(trainer.strategy.root_device)),
+    }
+    write_summary(summary, folder / "summary.json")
+    close(trainer.loggers)
+    log.info("test accuracy %.2f %% of %d images, in %s", 100 * scores["test/accuracy"], summary["n"], folder)
+    return folder / BEST
+
+
+def _start(config: DictConfig, folder: Path) -> None:
+    """Seed everything; write the composed config beside the results to come."""
+    for chatty in ("lightning.pytorch", "lightning.fabric"):  # tells of other products and of absent TPUs
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", ".*LeafSpec")  # Lightning's use of torch, not ours
+    L.seed_everything(config.seed, workers=True, verbose=False)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / CONFIG).write_text(OmegaConf.to_yaml(config, resolve=True), encoding="utf-8")
+
+
+def _data(config: DictConfig, limit: int | None = None) -> ImageDataModule:
+    options = {key: value for key, value in _plain(config.dataset).items() if key != "epochs"}
+    return build_datamodule(seed=config.seed, limit=limit, **options)
+
+
+def _checkpoints(best: Path) -> ModelCheckpoint:
+    return ModelCheckpoint(
+        best.parent,
+        filename=best.stem,
+        monitor="val/accuracy",
+        mode="max",
+        save_last=True,
+        enable_version_counter=False,
+    )
+
+
+def _trainer(config: DictConfig, folder: Path, callbacks: list[Callback]) -> L.Trainer:
+    options = _plain(config.trainer)
+    on_cpu = options["accelerator"] == "cpu" or not torch.cuda.is_available()
+    options["precision"], message = resolve_precision(options["precision"], on_cpu)
+    if message:
+        log.info(message)
+    bars: list[Callback] = [RichProgressBar()] if options["enable_progress_bar"] else []
+    try:
+        return L.Trainer(
+            **options,
+            logger=build_logger(**_plain(config.logger), folder=folder),
+            callbacks=[*callbacks, *bars],
+            default_root_dir=folder,
+            enable_model_summary=False,
+        )
+    except (TypeError, ValueError, L.fabric.utilities.exceptions.MisconfigurationException) as error:
+        raise UserError(f"lightning.Trainer refuses the options of 'trainer': {error}") from error
+
+
+def _explain(config: DictConfig, network: nn.Module, data: ImageDataModule) -> Explain:
+    try:
+        explainer = get_explainer(**_plain(config.method), model=network)
+        metric = get_metric(**_plain(config.metric), model=network, mean=data.mean, std=data.std)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    labels = {"dataset": data.name, "model": config.model.name, "method": config.method.name, **_options(config.method)}
+    return Explain(explainer, metric, config.reduction, config.target, labels, keep=config.sheet)
+
+
+def _describe(name: str, options: dict[str, Any]) -> str:
+    """Method, composite and skip, and whatever else is not the method's default, as on the command line."""
+    defaults = {key: p.default for key, p in inspect.signature(EXPLAINERS[name]).parameters.items()}
+    said = [key for key in options if key in ("composite", "skip") or options[key] != defaults[key]]
+    return " ".join([name, *(f"{key}={options[key]}" for key in said)])
+
+
+def _print_scores(summary: dict[str, Any], scores: tuple[str, ...], folder: Path) -> None:
+    table = Table("", "mean", "std", "95 % interval", title=f"{summary['method']}, {summary['n']} images")
+    for name in scores:
+        statistics = summary[name]
+        interval = " … ".join(f"{bound:.4f}" for bound in statistics["interval"] or [])
+        std = "–" if statistics["std"] is None else f"{statistics['std']:.4f}"
+        table.add_row(name, f"{statistics['mean']:.4f}", std, interval or "–")
+    Console().print(table)
+    log.info("pictures: %s", ", ".join(str(path) for path in sorted(folder.glob("*.png"))))
+
+
+def _options(choice: DictConfig) -> dict[str, Any]:
+    return {key: value for key, value in _plain(choice).items() if key != "name"}
+
+
+def _plain(config: DictConfig) -> dict[str, Any]:
+    container = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(container, dict)
+    return {str(key): value for key, value in container.items()}

@@ -1,0 +1,57 @@
+"""Finished training runs below the output folder. Imports no torch, so that a wrong checkpoint is refused at once."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from relprop.errors import UserError
+
+CONFIG, BEST = "config.yaml", "checkpoints/best.ckpt"
+TRAINED_ON_DEMAND, PRETRAINED = "digits", "imagenet"
+
+
+def choose_checkpoint(config: DictConfig) -> Path | None:
+    """The file that `ckpt` means; None if there is none yet, but one can be trained or downloaded.
+
+    `ckpt=auto` is the newest of the config's data set and network. Raises `UserError` if there is none for a data set
+    that is neither embedded nor ImageNet, if a file is missing, or if it comes from a run of another network.
+    """
+    dataset, model, output_dir = config.dataset.name, config.model.name, Path(config.output_dir)
+    if config.ckpt != "auto":
+        path = Path(config.ckpt).expanduser()
+        if not path.is_file():
+            raise UserError(f"there is no checkpoint {path}; give ckpt=FILE or ckpt=auto")
+        refuse_other_network(path, _run_of(path), (dataset, model))
+        return path
+    found = find_checkpoint(output_dir, dataset, model)
+    if found is None and dataset not in (TRAINED_ON_DEMAND, PRETRAINED):
+        raise UserError(
+            f"there is no checkpoint of {model} on {dataset} below {output_dir}; make one with "
+            f"'python scripts/train.py dataset={dataset} model={model}', or give ckpt=FILE"
+        )
+    return found
+
+
+def find_checkpoint(output_dir: Path, dataset: str, model: str) -> Path | None:
+    """The best checkpoint of the newest training run of this data set and network below `output_dir`."""
+    best = (output_dir / "train").glob(f"*/{BEST}")
+    newest_first = sorted(best, key=lambda path: path.stat().st_mtime, reverse=True)
+    return next((path for path in newest_first if _run_of(path) == (dataset, model)), None)
+
+
+def refuse_other_network(path: Path, given: tuple[str, str] | None, wanted: tuple[str, str]) -> None:
+    """Raise `UserError` if `path` is of another (data set, network) than wanted; None: it does not say."""
+    if given is not None and given != wanted:
+        raise UserError(
+            f"{path} is of {given[1]} on {given[0]}, not of {wanted[1]} on {wanted[0]}; "
+            f"add model={given[1]} dataset={given[0]}, or take another checkpoint"
+        )
+
+
+def _run_of(path: Path) -> tuple[str, str] | None:
+    """Data set and network of the run whose checkpoint `path` is, by the config in its folder."""
+    config = path.resolve().parents[1] / CONFIG
+    if path.parent.name != Path(BEST).parent.name or not config.is_file():
+        return None
+    run = OmegaConf.load(config)
+    return run.dataset.name, run.model.name

@@ -1,0 +1,109 @@
+"""The config tree and the code know the same names; bad values are refused in one line."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from relprop.benchmark import MEMORY_FORMATS
+from relprop.config import CHOICES
+from relprop.data import list_datasets
+from relprop.explainers import EXPLAINERS, REDUCTIONS
+from relprop.loggers import LOGGERS
+from relprop.lrp import COMPOSITES, SPLITS, STARTS
+from relprop.metrics import METRICS, PROTOCOLS
+from relprop.models import list_models
+from relprop.training import OPTIMIZERS, SCHEDULERS
+from tests.configs import CONF, SCRIPTS, composed, options
+
+REGISTRIES = {
+    "dataset": list_datasets(),
+    "model": list_models(),
+    "optimizer": OPTIMIZERS,
+    "scheduler": SCHEDULERS,
+    "method": EXPLAINERS,
+    "composite": COMPOSITES,
+    "skip": SPLITS,
+    "metric": METRICS,
+    "protocol": PROTOCOLS,
+    "logger": LOGGERS,
+}
+
+
+@pytest.mark.parametrize("group", REGISTRIES)
+def test_every_name_has_its_yaml(group: str) -> None:
+    assert options(group) == sorted(REGISTRIES[group])
+    for option in options(group):
+        assert OmegaConf.load(CONF / group / f"{option}.yaml").name == option
+
+
+def test_choices_are_those_of_the_code() -> None:
+    assert set(CHOICES["method.start"]) == {None, *STARTS}
+    assert set(CHOICES["reduction"]) == set(REDUCTIONS)
+    assert set(CHOICES["memory_format"]) == set(MEMORY_FORMATS)
+
+
+def test_sentence_of_the_design_composes(tmp_path: Path) -> None:
+    words = "method=lrp skip=latest dataset=imagenet model=resnet50 metric=insertion_deletion protocol=otsuki2024"
+    config = composed("visualize", tmp_path, *words.split())
+    assert (config.method.skip, config.metric.protocol, config.dataset.name) == ("latest", "otsuki2024", "imagenet")
+
+
+def refuse(script: str, *arguments: str, cwd: Path) -> str:
+    """Standard error of a script that must end with exit code 1."""
+    command = [sys.executable, str(SCRIPTS / f"{script}.py"), *arguments]
+    run = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    assert run.returncode == 1, run.stderr
+    assert run.stdout == ""
+    return run.stderr
+
+
+REFUSED = [
+    ("train", "model=vgg17", "model=vgg17 is unknown; choose one of: resnet101, .*vgg19_bn"),
+    ("train", "dataset=mars", "dataset=mars is unknown; choose one of: cifar10, digits, imagenet"),
+    ("train", "modle=vgg16", "modle is unknown; did you mean model\\? the config has: seed, .*trainer"),
+    ("train", "optimizer.lrr=1", "optimizer.lrr is unknown; did you mean optimizer.lr\\? optimizer has: name, lr"),
+    ("train", "optimizer.lr=fast", "optimizer.lr=fast is not valid; it takes a number, such as 0.001"),
+    ("train", "trainer.max_epochs=1.5", "trainer.max_epochs=1.5 is not valid; it takes a whole number"),
+    ("train", "trainer.precision=8", "trainer.precision=8 is not valid; choose one of: 32-true, 16-mixed, bf16-mixed"),
+    ("train", "experiment=nope", "experiment=nope is unknown; choose one of: cifar10_resnet20, quickstart"),
+    ("visualize", "skip=jump", "skip=jump is unknown; choose one of: flows_skip, flows_skip_simple, latest, simple"),
+    ("visualize", "method.start=top", "method.start=top is not valid; choose one of: null, probability, softmax"),
+    ("visualize", "target=cat", "target=cat is not valid; choose one of: predicted, label"),
+    ("visualize", "method=random skip=latest", "method=random has no skip; leave skip=… out, or take method=lrp"),
+    ("visualize", "ckpt=/no/such.ckpt", "there is no checkpoint /no/such.ckpt; give ckpt=FILE or ckpt=auto"),
+    ("visualize", "dataset=cifar10", "no checkpoint of resnet20 on cifar10 .*train.py dataset=cifar10 model=resnet20'"),
+    ("benchmark", "repeats=many", "repeats=many is not valid; it takes a whole number, such as 7"),
+]
+
+
+@pytest.mark.parametrize(("script", "words", "message"), REFUSED)
+def test_refused_at_once_in_one_line(script: str, words: str, message: str, tmp_path: Path) -> None:
+    error = refuse(script, *words.split(), cwd=tmp_path)
+    lines = error.strip().splitlines()
+    assert len(lines) == 1, error
+    assert re.match(f"error: .*{message}", lines[0]), lines[0]
+
+
+def test_refusals_and_help_import_no_torch(tmp_path: Path) -> None:
+    """What makes them quick, whatever the machine's load."""
+    probe = (
+        "import runpy, sys; sys.argv = sys.argv[1:]\n"
+        "try: runpy.run_path(sys.argv[0], run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "assert not {'torch', 'lightning', 'matplotlib', 'wandb'} & set(sys.modules), 'slow imports'"
+    )
+    for script, words in [("train", "model=vgg17"), ("visualize", "ckpt=nope"), ("visualize", "--help")]:
+        command = [sys.executable, "-c", probe, str(SCRIPTS / f"{script}.py"), *words.split()]
+        run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert run.returncode == 0, run.stderr
+
+
+def test_help_names_the_choices(tmp_path: Path) -> None:
+    command = [sys.executable, str(SCRIPTS / "visualize.py"), "--help"]
+    text = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert "skip: flows_skip, flows_skip_simple, latest, simple" in text
+    assert "protocol: otsuki2024, strict" in text

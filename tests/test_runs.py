@@ -1,0 +1,56 @@
+import os
+from pathlib import Path
+
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from relprop.errors import UserError
+from relprop.runs import BEST, CONFIG, choose_checkpoint, find_checkpoint
+
+
+def finished_run(outputs: Path, name: str, dataset: str, model: str, age: int) -> Path:
+    """A run folder as training leaves it; its checkpoint is `age` seconds old."""
+    best = outputs / "train" / name / BEST
+    best.parent.mkdir(parents=True)
+    best.write_bytes(b"weights")
+    OmegaConf.save({"dataset": {"name": dataset}, "model": {"name": model}}, outputs / "train" / name / CONFIG)
+    os.utime(best, (1_700_000_000 - age,) * 2)
+    return best
+
+
+def config(outputs: Path, ckpt: str = "auto", dataset: str = "digits", model: str = "resnet20") -> DictConfig:
+    values = {"ckpt": ckpt, "output_dir": str(outputs), "dataset": {"name": dataset}, "model": {"name": model}}
+    return OmegaConf.create(values)
+
+
+def test_newest_of_this_data_set_and_network(tmp_path: Path) -> None:
+    finished_run(tmp_path, "a", "digits", "resnet20", age=300)
+    wanted = finished_run(tmp_path, "b", "digits", "resnet20", age=200)
+    finished_run(tmp_path, "c", "digits", "vgg11", age=100)
+    finished_run(tmp_path, "d", "cifar10", "resnet20", age=50)
+    assert find_checkpoint(tmp_path, "digits", "resnet20") == wanted
+    assert choose_checkpoint(config(tmp_path)) == wanted
+
+
+def test_none_where_one_can_be_trained_or_downloaded(tmp_path: Path) -> None:
+    assert choose_checkpoint(config(tmp_path)) is None
+    assert choose_checkpoint(config(tmp_path, dataset="imagenet", model="resnet50")) is None
+
+
+def test_none_elsewhere_says_which_command_makes_one(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"'python scripts/train\.py dataset=cifar10 model=vgg16'"):
+        choose_checkpoint(config(tmp_path, dataset="cifar10", model="vgg16"))
+
+
+def test_a_file_of_another_network_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    other = finished_run(tmp_path, "a", "digits", "vgg11", age=0)
+    with pytest.raises(UserError, match=r"is of vgg11 on digits, not of resnet20 on digits; add model=vgg11"):
+        choose_checkpoint(config(tmp_path, ckpt=str(other)))
+    assert choose_checkpoint(config(tmp_path, ckpt=str(other), model="vgg11")) == other
+
+
+def test_a_file_from_elsewhere_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "weights.pth").write_bytes(b"weights")
+    assert choose_checkpoint(config(tmp_path, ckpt=str(tmp_path / "weights.pth"))) == tmp_path / "weights.pth"
+    with pytest.raises(UserError, match="there is no checkpoint"):
+        choose_checkpoint(config(tmp_path, ckpt=str(tmp_path / "other.pth")))
