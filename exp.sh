@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# Every experiment by name. Bare `bash exp.sh` lists them.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+# -- experiments: a function run_NAME under one line `# NAME: description` -------------------------------------------------
+
+# quickstart: train on the embedded digits, explain by LRP, score, and show where the pictures are (about two minutes)
+run_quickstart() {
+  python scripts/train.py experiment=quickstart "$@"
+  python scripts/visualize.py experiment=quickstart "$@"
+}
+
+# test: the whole test suite
+run_test() { python -m pytest "$@"; }
+
+# cifar10: train ResNet-20 on CIFAR-10 for a few epochs, explain and score (about half an hour on two cores)
+run_cifar10() {
+  python scripts/train.py experiment=cifar10_resnet20 "$@"
+  python scripts/visualize.py experiment=cifar10_resnet20 "$@"
+}
+
+# benchmark: LRP against a plain input gradient, JSON lines
+run_benchmark() { python scripts/benchmark.py "$@"; }
+
+# -- environment ---------------------------------------------------------------------------------------------------
+
+list() {
+  echo "usage: bash exp.sh NAME [options of the script]"
+  sed -nE 's/^# ([a-z0-9_]+): (.*)/  \1\t\2/p' "${BASH_SOURCE[0]##*/}" | expand -t 16
+}
+
+has_package() { "$1" -c 'import relprop' 2>/dev/null; }
+
+find_python() {
+  local candidate
+  for candidate in python3 python python3.13 python3.12 python3.11; do
+    if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then
+      echo "$candidate"
+      return
+    fi
+  done
+  echo "error: no Python 3.11, 3.12 or 3.13 on the PATH; install one" >&2
+  return 1
+}
+
+# Use the active virtual environment if it has the package, else .venv, made on first use.
+activate() {
+  if [[ -n ${VIRTUAL_ENV:-} ]] && has_package "$VIRTUAL_ENV/bin/python"; then
+    export PATH="$VIRTUAL_ENV/bin:$PATH"
+    return
+  fi
+  if ! has_package .venv/bin/python; then
+    local python
+    python=$(find_python)
+    echo "making .venv with $("$python" --version); torch and its libraries take some minutes to download"
+    "$python" -m venv .venv
+    .venv/bin/python -m pip install --quiet --editable ".[dev]" || {
+      echo "error: the installation failed; fix what pip says above, then run the same command again" >&2
+      return 1
+    }
+  fi
+  export VIRTUAL_ENV="$PWD/.venv" PATH="$PWD/.venv/bin:$PATH"
+}
+
+name=${1:-list}
+if [[ $name == list || $name == -h || $name == --help ]]; then
+  list
+  exit
+fi
+if ! grep -qE "^# $name: " "${BASH_SOURCE[0]##*/}"; then
+  echo "error: there is no experiment '$name'" >&2
+  list >&2
+  exit 1
+fi
+shift
+activate
+"run_$name" "$@"
