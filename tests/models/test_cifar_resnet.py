@@ -10,13 +10,13 @@ from relprop.models.cifar_resnet import CIFAR_RESNETS, PadShortcut, cifar_resnet
     [("resnet20", 0.27), ("resnet32", 0.46), ("resnet44", 0.66), ("resnet56", 0.85), ("resnet110", 1.7)],
 )
 def test_parameter_counts_of_the_paper(name, millions):
-    count = sum(p.numel() for p in cifar_resnet(name, 10).parameters()) / 1e6
+    count = sum(p.numel() for p in cifar_resnet(name, 10, 32).parameters()) / 1e6
     assert count == pytest.approx(millions, abs=0.05 if millions > 1 else 0.006)
 
 
 @pytest.mark.parametrize("name", CIFAR_RESNETS)
 def test_depth_counts_the_weighted_layers(name):
-    layers = [m for m in cifar_resnet(name, 10).modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    layers = [m for m in cifar_resnet(name, 10, 32).modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     assert len(layers) == int(name.removeprefix("resnet"))
 
 
@@ -30,7 +30,7 @@ def test_shortcut_takes_every_second_pixel_and_pads_channels_on_both_sides():
 
 
 def test_map_is_halved_twice():
-    model = cifar_resnet("resnet20", 10).eval()
+    model = cifar_resnet("resnet20", 10, 32).eval()
     x = model.relu(model.bn1(model.conv1(torch.randn(1, 3, 32, 32))))
     shapes = [(x := stage(x)).shape[1:] for stage in (model.layer1, model.layer2, model.layer3)]
     assert shapes == [(16, 32, 32), (32, 16, 16), (64, 8, 8)]

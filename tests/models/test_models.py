@@ -53,7 +53,7 @@ def test_list_models_names_all_families():
 
 
 def test_unknown_name_lists_the_valid_ones():
-    with pytest.raises(UserError, match=r"no network 'resnet19'; choose one of vgg11, .*resnet110"):
+    with pytest.raises(UserError, match=r"model=resnet19 is unknown; choose one of: vgg11, .*resnet110"):
         build_model("resnet19", num_classes=10, image_size=32)
 
 

@@ -1,5 +1,8 @@
 """Networks by name, as `build_model("resnet20", num_classes=10, image_size=32)`."""
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
 from torch import nn
 
 from relprop.errors import UserError
@@ -7,12 +10,17 @@ from relprop.models.cifar_resnet import CIFAR_RESNETS, cifar_resnet
 from relprop.models.resnet import RESNETS, resnet
 from relprop.models.vgg import VGGS, vgg
 
-__all__ = ["build_model", "list_models"]
+__all__ = ["MODELS", "build_model", "list_models"]
+
+# Each builder takes its network's name, the number of classes and the side of the images in pixels.
+MODELS: Mapping[str, Callable[[str, int, int], nn.Module]] = MappingProxyType(
+    {**dict.fromkeys(VGGS, vgg), **dict.fromkeys(RESNETS, resnet), **dict.fromkeys(CIFAR_RESNETS, cifar_resnet)}
+)
 
 
 def list_models() -> list[str]:
     """The names that `build_model` takes: VGGs, ResNets, CIFAR ResNets."""
-    return [*VGGS, *RESNETS, *CIFAR_RESNETS]
+    return list(MODELS)
 
 
 def build_model(name: str, *, num_classes: int, image_size: int) -> nn.Module:
@@ -22,14 +30,10 @@ def build_model(name: str, *, num_classes: int, image_size: int) -> nn.Module:
     its ImageNet weights load. The CIFAR ResNets are the same at any size. Raises `UserError` for an
     unknown name, no class, or an image too small.
     """
-    if name not in list_models():
-        raise UserError(f"There is no network '{name}'; choose one of {', '.join(list_models())}.")
+    if name not in MODELS:
+        raise UserError(f"model={name} is unknown; choose one of: {', '.join(MODELS)}")
     if num_classes < 1:
         raise UserError(f"num_classes={num_classes} was given; a network needs at least 1 class.")
     if image_size < 1:
         raise UserError(f"image_size={image_size} was given; give the side of the images in pixels, 1 or more.")
-    if name in VGGS:
-        return vgg(name, num_classes, image_size)
-    if name in RESNETS:
-        return resnet(name, num_classes, image_size)
-    return cifar_resnet(name, num_classes)
+    return MODELS[name](name, num_classes, image_size)

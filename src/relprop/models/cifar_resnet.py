@@ -19,8 +19,8 @@ CIFAR_RESNETS: Mapping[str, int] = {
 }
 
 
-def cifar_resnet(name: str, num_classes: int) -> "CifarResNet":
-    """The network `name`, one of `CIFAR_RESNETS`."""
+def cifar_resnet(name: str, num_classes: int, image_size: int) -> "CifarResNet":
+    """The network `name`, one of `CIFAR_RESNETS`: the same for every `image_size`, since it ends in an average."""
     return CifarResNet(CIFAR_RESNETS[name], num_classes)
 
 
