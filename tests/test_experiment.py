@@ -13,6 +13,7 @@ from relprop.errors import UserError
 from relprop.experiment import train, visualize
 from relprop.models import build_model
 from relprop.runs import BEST, CONFIG, choose_checkpoint
+from relprop.visualization import contact_sheet
 from tests.configs import composed, options
 
 SHORT = ("dataset.epochs=1", "+trainer.limit_train_batches=10", "logger=csv")
@@ -83,6 +84,22 @@ def test_explaining_leaves_rows_summary_and_pictures(method: str, protocol: str,
             assert min(image.size) > 200
         assert (run / "csv" / f"{picture}.png").is_file()
     assert len((run / "csv" / "scores.csv").read_text().splitlines()) == 7
+
+
+def test_contact_sheet_shows_images_from_all_over_the_test(outputs: Path, tmp_path: Path, monkeypatch) -> None:
+    sheets = []
+
+    def record(images, heatmaps, captions, *rest, **options):
+        sheets.append((images, captions))
+        return contact_sheet(images, heatmaps, captions, *rest, **options)
+
+    monkeypatch.setattr("relprop.callbacks.report.contact_sheet", record)
+    explain(outputs, "images=40", "sheet=4", "dataset.batch_size=7", "metric.step=256", f"run_dir={tmp_path}")
+    ((images, captions),) = sheets
+    rows = [read(tmp_path / "results.jsonl")[i] for i in (0, 13, 26, 39)]
+    assert [caption.split(" → ")[0] for caption in captions] == [str(row["label"]) for row in rows]
+    pixels = build_datamodule("digits").split("test").images[[row["index"] for row in rows]]
+    torch.testing.assert_close(images, pixels / 255, rtol=0, atol=1e-5)
 
 
 def test_explained_class_is_the_one_asked_for(outputs: Path, tmp_path: Path) -> None:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from relprop.results import provenance, summarize, write_rows, write_summary
+from relprop.results import device_name, provenance, summarize, write_rows, write_summary
 
 
 def rows(values: list[float]) -> list[dict[str, float]]:
@@ -48,8 +49,8 @@ def test_files_read_back(tmp_path: Path) -> None:
 
 
 def test_provenance_names_commit_and_versions() -> None:
-    facts = provenance("cpu")
-    assert facts["device"] == "cpu"
+    facts = provenance()
     assert set(facts["versions"]) >= {"relprop", "torch", "lightning"}
     commit = facts["git_commit"]
+    assert device_name(torch.device("cpu")).startswith("cpu (")
     assert commit is None or len(commit.removesuffix("-dirty")) == 40

@@ -1,7 +1,6 @@
 """Time explanations against a plain input gradient of the same network: both sides interleaved in one run, medians."""
 
 import json
-import platform
 import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -18,6 +17,7 @@ from torch import Tensor
 from relprop.errors import UserError
 from relprop.explainers import get_explainer
 from relprop.models import build_model
+from relprop.results import device_name
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,7 @@ def measure(case: Case, memory_format: str, repeats: int) -> dict[str, Any]:
         "batch": case.batch,
         "memory_format": memory_format,
         "repeats": repeats,
-        "device": torch.cuda.get_device_name() if device == "cuda" else f"{platform.machine()} CPU",
-        "threads": torch.get_num_threads(),
+        "device": device_name(images.device),
         "torch": torch.__version__,
     }
 

@@ -23,7 +23,7 @@ from relprop.explainers import EXPLAINERS, get_explainer
 from relprop.loggers import build_logger, close
 from relprop.metrics import get_metric
 from relprop.models.weights import load_weights
-from relprop.results import provenance, write_summary
+from relprop.results import device_name, provenance, write_summary
 from relprop.runs import BEST, CONFIG
 from relprop.training import Classifier, Predictor, resolve_precision
 
@@ -54,8 +54,7 @@ def visualize(config: DictConfig, checkpoint: Path | None) -> None:
     log.info("explaining %s", origin)
     explain = _explain(config, network, data)
     title = f"{_describe(config.method.name, _options(config.method))}, {config.model.name} on {data.name}"
-    report = Report(explain, folder, title, config.seed)
-    _start(config, folder)
+    report = Report(explain, folder, title, config.seed, _start(config, folder))
     trainer = _trainer(config, folder, [explain, report])
     trainer.test(Predictor(network), data, verbose=False)
     close(trainer.loggers)
@@ -64,7 +63,7 @@ def visualize(config: DictConfig, checkpoint: Path | None) -> None:
 
 def _train(config: DictConfig, folder: Path, ckpt: str | None) -> Path:
     """Train, test, and give the best checkpoint by validation accuracy."""
-    _start(config, folder)
+    origin = _start(config, folder)
     began = time.perf_counter()
     data = _data(config)
     classifier = Classifier(
@@ -92,7 +91,8 @@ def _train(config: DictConfig, folder: Path, ckpt: str | None) -> Path:
         **{name.replace("/", "_"): value for name, value in scores.items()},
         "wall_time_seconds": time.perf_counter() - began,
         "seed": config.seed,
-        **provenance(str(trainer.strategy.root_device)),
+        "device": device_name(trainer.strategy.root_device),
+        **origin,
     }
     write_summary(summary, folder / "summary.json")
     close(trainer.loggers)
@@ -100,14 +100,15 @@ def _train(config: DictConfig, folder: Path, ckpt: str | None) -> Path:
     return folder / BEST
 
 
-def _start(config: DictConfig, folder: Path) -> None:
-    """Seed everything; write the composed config beside the results to come."""
+def _start(config: DictConfig, folder: Path) -> dict[str, Any]:
+    """Seed everything; write the composed config beside the results to come; say where they will come from."""
     for chatty in ("lightning.pytorch", "lightning.fabric"):  # tells of other products and of absent TPUs
         logging.getLogger(chatty).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", ".*LeafSpec")  # Lightning's use of torch, not ours
     L.seed_everything(config.seed, workers=True, verbose=False)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CONFIG).write_text(OmegaConf.to_yaml(config, resolve=True), encoding="utf-8")
+    return provenance()
 
 
 def _data(config: DictConfig, limit: int | None = None) -> ImageDataModule:

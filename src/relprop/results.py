@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from scipy.stats import bootstrap
 
 VERSIONS = ("relprop", "torch", "torchvision", "lightning", "torchmetrics", "numpy")
@@ -43,14 +44,17 @@ def _statistics(values: Sequence[float], seed: int) -> dict[str, Any]:
     return {"mean": mean, "std": std, "interval": [float(interval.low), float(interval.high)]}
 
 
-def provenance(device: str) -> dict[str, Any]:
-    """Where the numbers come from: git commit (None outside a checkout), versions, Python, device."""
-    return {
-        "git_commit": _git_commit(),
-        "versions": {name: version(name) for name in VERSIONS},
-        "python": platform.python_version(),
-        "device": device,
-    }
+def provenance() -> dict[str, Any]:
+    """Git commit (None outside a checkout), versions, Python. To be asked when a run starts: code changes meanwhile."""
+    versions = {name: version(name) for name in VERSIONS}
+    return {"git_commit": _git_commit(), "versions": versions, "python": platform.python_version()}
+
+
+def device_name(device: torch.device) -> str:
+    """Name of a GPU; type of the processor and number of threads otherwise."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type} ({platform.machine()}, {torch.get_num_threads()} threads)"
 
 
 def _git_commit() -> str | None:

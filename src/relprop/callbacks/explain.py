@@ -15,8 +15,9 @@ class Explain(L.Callback):
     """Heatmaps and scores of all test images.
 
     `explainer` gives attributions, `reduction` makes heatmaps of them, `metric` scores these. `target` is the class
-    that is explained and scored: "predicted" or "label". `labels` (method, options) go into every row. The
-    first `keep` images (N, 3, H, W), in [0, 1], stay in `images`, their heatmaps (N, H, W) in `heatmaps`.
+    that is explained and scored: "predicted" or "label". `labels` (method, options) go into every row.
+    `keep` images, evenly spread over the test, stay with their heatmaps in `images` and `heatmaps`; `shown` says which
+    rows they are.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class Explain(L.Callback):
     ) -> None:
         self.explainer, self.metric, self.reduction = explainer, metric, reduction
         self.target, self.labels, self.keep = target, labels, keep
+        self.shown: list[int] = []
         self._facts: list[dict[str, Any]] = []
         self._images: list[Tensor] = []
         self._heatmaps: list[Tensor] = []
@@ -41,19 +43,22 @@ class Explain(L.Callback):
 
     @property
     def images(self) -> Tensor:
-        """The first images (N, 3, H, W), in [0, 1], on the CPU."""
-        return torch.cat(self._images)[: self.keep]
+        """The images to show (N, 3, H, W), in [0, 1], on the CPU."""
+        return torch.stack(self._images)
 
     @property
     def heatmaps(self) -> Tensor:
         """Their heatmaps (N, H, W), on the CPU."""
-        return torch.cat(self._heatmaps)[: self.keep]
+        return torch.stack(self._heatmaps)
 
     def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start anew."""
         self.metric.to(pl_module.device)
         self.metric.reset()
         self._facts, self._images, self._heatmaps = [], [], []
+        data: ImageDataModule = trainer.datamodule  # type: ignore[attr-defined]
+        total = data.test_size
+        self.shown = torch.linspace(0, total - 1, min(self.keep, total)).long().tolist()
 
     def on_test_batch_end(
         self,
@@ -70,10 +75,10 @@ class Explain(L.Callback):
         target = predicted if self.target == "predicted" else batch.labels
         heatmaps = reduce_channels(self.explainer(batch.images, target), self.reduction)
         self.metric.update(batch.images, heatmaps, target)
-        if len(self._facts) < self.keep:
-            data: ImageDataModule = trainer.datamodule  # type: ignore[attr-defined]
-            self._images.append(data.denormalize(batch.images).cpu())
-            self._heatmaps.append(heatmaps.float().cpu())
+        data: ImageDataModule = trainer.datamodule  # type: ignore[attr-defined]
+        places = [i - len(self._facts) for i in self.shown if 0 <= i - len(self._facts) < len(heatmaps)]
+        self._images.extend(data.denormalize(batch.images[places]).cpu())
+        self._heatmaps.extend(heatmaps[places].float().cpu())
         columns = {
             "index": batch.indices,
             "label": batch.labels,

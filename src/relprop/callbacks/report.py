@@ -10,7 +10,7 @@ from relprop.callbacks.explain import Explain
 from relprop.callbacks.loggers import log_figure, log_summary, log_table
 from relprop.data import ImageDataModule
 from relprop.metrics import InsertionDeletion
-from relprop.results import provenance, summarize, write_rows, write_summary
+from relprop.results import device_name, summarize, write_rows, write_summary
 from relprop.visualization import contact_sheet, insertion_deletion_curves, save_figure
 
 FACTS = ("index", "label", "predicted", "probability")
@@ -19,11 +19,12 @@ FACTS = ("index", "label", "predicted", "probability")
 class Report(L.Callback):
     """After the test: `results.jsonl`, `summary.json`, `heatmaps.png` and `curves.png` in `folder`, and to all loggers.
 
-    `title` stands over the pictures. Must come after `explain` in the trainer's list of callbacks.
+    `title` stands over the pictures; `origin` (commit, versions) goes into the summary. Must come after `explain` in
+    the trainer's list of callbacks.
     """
 
-    def __init__(self, explain: Explain, folder: Path, title: str, seed: int) -> None:
-        self.explain, self.folder, self.title, self.seed = explain, folder, title, seed
+    def __init__(self, explain: Explain, folder: Path, title: str, seed: int, origin: dict[str, Any]) -> None:
+        self.explain, self.folder, self.title, self.seed, self.origin = explain, folder, title, seed, origin
         self.summary: dict[str, Any] = {}
         self._began = 0.0
 
@@ -45,7 +46,8 @@ class Report(L.Callback):
             "accuracy": sum(row["label"] == row["predicted"] for row in rows) / len(rows),
             "wall_time_seconds": time.perf_counter() - self._began,
             "seed": self.seed,
-            **provenance(str(pl_module.device)),
+            "device": device_name(pl_module.device),
+            **self.origin,
         }
         write_rows(rows, self.folder / "results.jsonl")
         write_summary(self.summary, self.folder / "summary.json")
@@ -62,9 +64,9 @@ class Report(L.Callback):
             log_summary(logger, {name: self.summary[name]["mean"] for name in metric.scores})
 
     def _contact_sheet(self, rows: list[dict[str, Any]], data: ImageDataModule) -> Any:
-        images = self.explain.images
-        shown = rows[: len(images)]
+        shown = [rows[i] for i in self.explain.shown]
         names = data.class_names
         captions = [f"{names[r['label']]} → {names[r['predicted']]} {r['probability']:.2f}" for r in shown]
         correct = [row["label"] == row["predicted"] for row in shown]
-        return contact_sheet(images, self.explain.heatmaps, captions, self.title, correct, max_images=len(images))
+        pictures = (self.explain.images, self.explain.heatmaps)
+        return contact_sheet(*pictures, captions, self.title, correct, max_images=len(shown))

@@ -153,13 +153,19 @@ class ImageDataModule(L.LightningDataModule, ABC):
         """All validation images in their order."""
         return self._loader(self.split("val"))
 
+    @property
+    def test_size(self) -> int:
+        """How many test images are used: all, or `limit`."""
+        total = len(self.split("test"))
+        return total if self.limit is None else min(self.limit, total)
+
     def test_dataloader(self) -> DataLoader[Batch]:
         """The test images in their order, or `limit` of them."""
         images = self.split("test")
-        if self.limit is None or self.limit >= len(images):
+        if self.test_size == len(images):
             return self._loader(images)
         # Subset hands positions in the split to __getitems__, so that a batch's indices are those.
-        return self._loader(Subset(images, balanced_positions(images.labels, self.limit)))
+        return self._loader(Subset(images, balanced_positions(images.labels, self.test_size)))
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int = 0) -> Batch:
         """From uint8 to normalised float32, augmented in training; Lightning calls it on the device.
