@@ -5,20 +5,20 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 
 # -- experiments: a function run_NAME under one line `# NAME: description` -------------------------------------------------
 
-# quickstart: train on the embedded digits, explain by LRP, score, and show where the pictures are (about two minutes)
-run_quickstart() {
-  python scripts/train.py experiment=quickstart "$@"
-  python scripts/visualize.py experiment=quickstart "$@"
-}
+# quickstart: train on the embedded digits, explain by LRP, score, and show where the pictures are (one to two minutes)
+run_quickstart() { python scripts/visualize.py experiment=quickstart ckpt=train "$@"; }
 
 # test: the whole test suite
 run_test() { python -m pytest "$@"; }
 
-# cifar10: train ResNet-20 on CIFAR-10 for a few epochs, explain and score (about half an hour on two cores)
-run_cifar10() {
-  python scripts/train.py experiment=cifar10_resnet20 "$@"
-  python scripts/visualize.py experiment=cifar10_resnet20 "$@"
+# qual: the quickstart again, its pictures and numbers kept in qual/quickstart
+run_qual() {
+  run_quickstart run_dir=qual/quickstart logger=csv "$@"
+  rm -r qual/quickstart/{csv,results.jsonl}
 }
+
+# cifar10: train ResNet-20 on CIFAR-10 for a few epochs, explain and score (about half an hour on two cores)
+run_cifar10() { python scripts/visualize.py experiment=cifar10_resnet20 ckpt=train "$@"; }
 
 # benchmark: LRP against a plain input gradient, JSON lines
 run_benchmark() { python scripts/benchmark.py "$@"; }
@@ -30,7 +30,8 @@ list() {
   sed -nE 's/^# ([a-z0-9_]+): (.*)/  \1\t\2/p' "${BASH_SOURCE[0]##*/}" | expand -t 16
 }
 
-has_package() { "$1" -c 'import relprop' 2>/dev/null; }
+# Whether the Python $1 can do what the experiment $2 needs.
+is_ready() { "$1" -c "import relprop$([[ $2 == test ]] && echo ', pytest, xdist, hypothesis')" 2>/dev/null; }
 
 find_python() {
   local candidate
@@ -46,11 +47,11 @@ find_python() {
 
 # Use the active virtual environment if it has the package, else .venv, made on first use.
 activate() {
-  if [[ -n ${VIRTUAL_ENV:-} ]] && has_package "$VIRTUAL_ENV/bin/python"; then
+  if [[ -n ${VIRTUAL_ENV:-} ]] && is_ready "$VIRTUAL_ENV/bin/python" "$1"; then
     export PATH="$VIRTUAL_ENV/bin:$PATH"
     return
   fi
-  if ! has_package .venv/bin/python; then
+  if ! is_ready .venv/bin/python "$1"; then
     local python
     python=$(find_python)
     echo "making .venv with $("$python" --version); torch and its libraries take some minutes to download"
@@ -68,11 +69,11 @@ if [[ $name == list || $name == -h || $name == --help ]]; then
   list
   exit
 fi
-if ! grep -qE "^# $name: " "${BASH_SOURCE[0]##*/}"; then
+if [[ $(type -t "run_$name") != function ]]; then
   echo "error: there is no experiment '$name'" >&2
   list >&2
   exit 1
 fi
 shift
-activate
+activate "$name"
 "run_$name" "$@"

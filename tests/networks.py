@@ -55,3 +55,35 @@ def randomize_batchnorm(model: nn.Module) -> nn.Module:
             nn.init.uniform_(module.weight, -1.0, 1.5)
             nn.init.uniform_(module.bias, -0.5, 0.5)
     return model
+
+
+class Aliases(nn.Module):
+    """In-place changes seen through other names of the same tensor, and sizes of tensors that are long gone."""
+
+    def __init__(self, p: float = 0.5) -> None:
+        super().__init__()
+        self.stem, self.conv = nn.Conv2d(3, 6, 3, padding=1), nn.Conv2d(6, 6, 3, padding=1)
+        self.relu, self.identity, self.dropout = nn.ReLU(inplace=True), nn.Identity(), nn.Dropout(p)
+        self.head = nn.Linear(6, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        images = x
+        x = self.stem(x)
+        shortcut = self.identity(x)
+        y = self.conv(self.relu(self.dropout(x)))  # changes x and shortcut, too
+        y = y + shortcut
+        z = F.relu(y + self.conv(y), inplace=True)
+        return self.head(F.adaptive_avg_pool2d(z, 1).view(images.size(0), x.shape[1]))
+
+
+class ChangedView(nn.Module):
+    """An in-place change of a slice whose tensor is used afterwards: no step list can say that."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.relu, self.head = nn.Conv2d(3, 4, 3), nn.ReLU(inplace=True), nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x)
+        self.relu(x[:, :2])
+        return self.head(F.adaptive_avg_pool2d(x, 1).flatten(1))

@@ -50,7 +50,7 @@ def test_a_checkpoint_says_what_it_is_of(tmp_path: Path) -> None:
     path = tmp_path / "moved.ckpt"
     torch.save({"state_dict": classifier.state_dict(), "hyper_parameters": dict(classifier.hparams)}, path)
     load_network(path, "resnet20", DIGITS, never)
-    with pytest.raises(UserError, match="is of resnet20 on digits, not of vgg11 on digits; add model=resnet20"):
+    with pytest.raises(UserError, match="is of resnet20 on digits, not of vgg11 on digits; say model=resnet20"):
         load_network(path, "vgg11", DIGITS, never)
 
 

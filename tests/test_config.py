@@ -41,7 +41,8 @@ def test_every_name_has_its_yaml(group: str) -> None:
 
 
 def test_choices_are_those_of_the_code() -> None:
-    assert set(CHOICES["method.start"]) == {None, *STARTS}
+    assert set(CHOICES["method.start"]) == set(STARTS)
+    assert all(OmegaConf.load(CONF / "composite" / f"{name}.yaml").start == c.start for name, c in COMPOSITES.items())
     assert set(CHOICES["reduction"]) == set(REDUCTIONS)
     assert set(CHOICES["memory_format"]) == set(MEMORY_FORMATS)
 
@@ -66,17 +67,27 @@ REFUSED = [
     ("train", "dataset=mars", "dataset=mars is unknown; choose one of: cifar10, digits, imagenet"),
     ("train", "modle=vgg16", "modle is unknown; did you mean model\\? the config has: seed, .*trainer"),
     ("train", "optimizer.lrr=1", "optimizer.lrr is unknown; did you mean optimizer.lr\\? optimizer has: name, lr"),
-    ("train", "optimizer.lr=fast", "optimizer.lr=fast is not valid; it takes a number, such as 0.001"),
+    ("train", "optimizer.lr=fast", "optimizer.lr=fast is not valid; it takes a number of at least 1e-12"),
     ("train", "trainer.max_epochs=1.5", "trainer.max_epochs=1.5 is not valid; it takes a whole number"),
     ("train", "trainer.precision=8", "trainer.precision=8 is not valid; choose one of: 32-true, 16-mixed, bf16-mixed"),
     ("train", "experiment=nope", "experiment=nope is unknown; choose one of: cifar10_resnet20, quickstart"),
     ("visualize", "skip=jump", "skip=jump is unknown; choose one of: flows_skip, flows_skip_simple, latest, simple"),
-    ("visualize", "method.start=top", "method.start=top is not valid; choose one of: null, probability, softmax"),
+    ("visualize", "method.start=top", "method.start=top is not valid; choose one of: probability, softmax"),
     ("visualize", "target=cat", "target=cat is not valid; choose one of: predicted, label"),
     ("visualize", "method=random skip=latest", "method=random has no skip; leave skip=… out, or take method=lrp"),
     ("visualize", "ckpt=/no/such.ckpt", "there is no checkpoint /no/such.ckpt; give ckpt=FILE or ckpt=auto"),
     ("visualize", "dataset=cifar10", "no checkpoint of resnet20 on cifar10 .*train.py dataset=cifar10 model=resnet20'"),
-    ("benchmark", "repeats=many", "repeats=many is not valid; it takes a whole number, such as 7"),
+    ("visualize", "ckpt=null", "ckpt=null is not valid; it takes a name, such as auto"),
+    ("visualize", "protocol.step=ten", "metric.step=ten is not valid; it takes a whole number of at least 1 or null"),
+    ("visualize", "images=0", "images=0 is not valid; it takes a whole number of at least 1 or null"),
+    ("visualize", "sheet=0", "sheet=0 is not valid"),
+    ("visualize", "method.relevance_filter=0", "relevance_filter=0 is not valid; it takes a number from 1e-12 to 1"),
+    ("train", "seed=-1", "seed=-1 is not valid; it takes a whole number from 0 to"),
+    ("train", "optimizer.lr=-1", "optimizer.lr=-1 is not valid"),
+    ("train", "trainer.max_epochs=0", "trainer.max_epochs=0 is not valid"),
+    ("train", "+foo=1", "foo is unknown; the config has: seed"),
+    ("train", "output_dir=/proc/nope", "cannot write /proc/nope.*; choose another output_dir"),
+    ("benchmark", "repeats=many", "repeats=many is not valid; it takes a whole number of at least 1"),
 ]
 
 

@@ -94,7 +94,7 @@ def test_contact_sheet_shows_images_from_all_over_the_test(outputs: Path, tmp_pa
         return contact_sheet(images, heatmaps, captions, *rest, **options)
 
     monkeypatch.setattr("relprop.callbacks.report.contact_sheet", record)
-    explain(outputs, "images=40", "sheet=4", "dataset.batch_size=7", "metric.step=256", f"run_dir={tmp_path}")
+    explain(outputs, "images=40", "sheet=4", "batch_size=7", "metric.step=256", f"run_dir={tmp_path}")
     ((images, captions),) = sheets
     rows = [read(tmp_path / "results.jsonl")[i] for i in (0, 13, 26, 39)]
     assert [caption.split(" → ")[0] for caption in captions] == [str(row["label"]) for row in rows]
@@ -133,8 +133,10 @@ def test_tensorboard_gets_pictures_table_and_summary(outputs: Path, tmp_path: Pa
 def test_options_that_make_no_sense_are_refused(outputs: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="relevance_filter=2.0 must be above 0"):
         explain(outputs, "method.relevance_filter=2.0", f"run_dir={tmp_path}")
-    with pytest.raises(UserError, match="step=0 must be at least 1"):
-        explain(outputs, "+protocol.step=0", "metric.step=0", f"run_dir={tmp_path}")
+    with pytest.raises(UserError, match="step=1024 leaves one point for 1024 patches"):
+        explain(outputs, "protocol=otsuki2024", "metric.step=1024", f"run_dir={tmp_path}")
+    with pytest.raises(UserError, match="trainer.devices=2: explaining runs on one device"):
+        explain(outputs, "trainer.devices=2", f"run_dir={tmp_path}")
     with pytest.raises(UserError, match=r"lightning\.Trainer refuses .*'nope'"):
         train(composed("train", tmp_path, "+trainer.nope=1", *SHORT))
 

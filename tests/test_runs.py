@@ -44,7 +44,7 @@ def test_none_elsewhere_says_which_command_makes_one(tmp_path: Path) -> None:
 
 def test_a_file_of_another_network_is_refused_with_the_remedy(tmp_path: Path) -> None:
     other = finished_run(tmp_path, "a", "digits", "vgg11", age=0)
-    with pytest.raises(UserError, match=r"is of vgg11 on digits, not of resnet20 on digits; add model=vgg11"):
+    with pytest.raises(UserError, match=r"is of vgg11 on digits, not of resnet20 on digits; say model=vgg11"):
         choose_checkpoint(config(tmp_path, ckpt=str(other)))
     assert choose_checkpoint(config(tmp_path, ckpt=str(other), model="vgg11")) == other
 

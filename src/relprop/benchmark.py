@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
-from relprop.errors import UserError
 from relprop.explainers import get_explainer
 from relprop.models import build_model
+from relprop.registry import choose
 from relprop.results import device_name
 
 
@@ -46,9 +46,8 @@ def benchmark(cases: Iterable[str] | None, memory_format: str, repeats: int, bat
     """
     with path.open("w", encoding="utf-8") as file:
         for name in CASES if cases is None else cases:
-            if name not in CASES:
-                raise UserError(f"case {name} is unknown; choose from: {', '.join(CASES)}")
-            case = CASES[name] if batch is None else replace(CASES[name], batch=batch)
+            case = choose("case", name, CASES)
+            case = case if batch is None else replace(case, batch=batch)
             line = json.dumps({"case": name, **measure(case, memory_format, repeats)})
             print(line, flush=True)
             file.write(line + "\n")

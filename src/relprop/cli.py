@@ -1,5 +1,6 @@
 """Command lines: a Hydra main whose refusals are one line and exit code 1, at once since it imports no torch."""
 
+import errno
 import functools
 import os
 import sys
@@ -14,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from relprop.config import check_values, explain_refusal
 from relprop.errors import UserError
 
+UNWRITABLE = (errno.EACCES, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.ENOSPC)
 Task = Callable[[DictConfig], None]
 
 
@@ -42,6 +44,10 @@ def command(name: str, folder: Path) -> Callable[[Task], Callable[[], None]]:
                 entry()
             except (HydraException, OmegaConfBaseException) as error:
                 _end(explain_refusal(error, folder, name))
+            except OSError as error:
+                if error.errno not in UNWRITABLE:
+                    raise
+                _end(f"cannot write {error.filename}: {error.strerror}; choose another output_dir")
 
         return main
 

@@ -4,6 +4,7 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -16,37 +17,79 @@ from omegaconf import DictConfig, OmegaConf
 from relprop.errors import UserError
 
 # Values that are names, by key. A test holds them against what the code accepts.
-CHOICES: Mapping[str, Sequence[Any]] = {
+CHOICES: Mapping[str, Sequence[str]] = {
     "trainer.accelerator": ("auto", "cpu", "gpu"),
-    "trainer.precision": ("32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true"),
-    "method.start": (None, "probability", "softmax", "logit", "one"),
+    "trainer.precision": ("32-true", "16-mixed", "bf16-mixed"),
+    "method.start": ("probability", "softmax", "logit", "one"),
     "method.bn": ("pass", "fold"),
     "memory_format": ("contiguous", "channels_last"),
     "target": ("predicted", "label"),
     "reduction": ("sum", "abs_sum", "max"),
 }
 
+# Numbers, by key: type, smallest and largest value, and whether null means something.
+LIMITS: Mapping[str, tuple[type, float, float, bool]] = {
+    "seed": (int, 0, 2**32 - 1, False),
+    "images": (int, 1, inf, True),
+    "sheet": (int, 1, inf, False),
+    "batch_size": (int, 1, inf, False),
+    "repeats": (int, 1, inf, False),
+    "batch": (int, 1, inf, True),
+    "dataset.batch_size": (int, 1, inf, False),
+    "dataset.num_workers": (int, 0, inf, False),
+    "dataset.epochs": (int, 1, inf, False),
+    "trainer.max_epochs": (int, 1, inf, False),
+    "trainer.devices": (int, 1, inf, False),
+    "optimizer.lr": (float, 1e-12, inf, False),
+    "optimizer.weight_decay": (float, 0, inf, False),
+    "optimizer.momentum": (float, 0, 1, False),
+    "scheduler.warmup": (float, 0, 1, False),
+    "method.relevance_filter": (float, 1e-12, 1, False),
+    "metric.step": (int, 1, inf, True),
+    "metric.patch": (int, 1, inf, False),
+    "metric.batch_size": (int, 1, inf, False),
+}
+
 
 def check_values(config: DictConfig, folder: Path, name: str) -> None:
-    """Refuse values that are not among `CHOICES`, or of another type than the default in the yaml.
+    """Refuse keys that no yaml has, values outside `CHOICES` and `LIMITS`, and those of another type than the default.
 
-    Raises `UserError` that names the key, the value and what it takes.
+    What is added to `trainer` goes to lightning.Trainer, which knows its own options. Raises `UserError` that names the
+    key, the value and what it takes.
     """
     _refuse_unused(config)
     values, defaults = _leaves(config), _leaves(_chosen_defaults(folder, name))
     for key, value in values.items():
+        if key not in defaults and not key.startswith("trainer."):
+            raise UserError(_explain_key(key, folder, name))
         if key in CHOICES and value not in CHOICES[key]:
-            valid = ", ".join("null" if choice is None else str(choice) for choice in CHOICES[key])
-            raise UserError(f"{key}={value} is not valid; choose one of: {valid}")
+            raise UserError(f"{key}={_shown(value)} is not valid; choose one of: {', '.join(CHOICES[key])}")
         default = defaults.get(key)
-        if default is not None and value is not None and not _fits(value, default):
-            raise UserError(f"{key}={value} is not valid; it takes a {_type_name(default)}, such as {default}")
+        if key in LIMITS:
+            _check_limits(key, value)
+        elif default is not None and not _fits(value, default):
+            raise UserError(f"{key}={_shown(value)} is not valid; it takes a {_type_name(default)}, such as {default}")
+
+
+def _check_limits(key: str, value: Any) -> None:
+    number_type, low, high, nullable = LIMITS[key]
+    if value is None and nullable:
+        return
+    fits = isinstance(value, int if number_type is int else int | float) and not isinstance(value, bool)
+    if not fits or not low <= value <= high:
+        what = {int: "whole number", float: "number"}[number_type]
+        bounds = f"from {low} to {high}" if high < inf else f"of at least {low}"
+        raise UserError(f"{key}={_shown(value)} is not valid; it takes a {what} {bounds}{' or null' * nullable}")
+
+
+def _shown(value: Any) -> str:
+    return "null" if value is None else str(value)
 
 
 def _refuse_unused(config: DictConfig) -> None:
     """A composite or skip given to a method that has none would be ignored."""
     given = {override.partition("=")[0] for override in HydraConfig.get().overrides.task}
-    for group in given & {"composite", "skip"}:
+    for group in sorted(given & {"composite", "skip"}):
         if group not in config.method:
             raise UserError(f"method={config.method.name} has no {group}; leave {group}=… out, or take method=lrp")
 
@@ -65,7 +108,7 @@ def explain_refusal(error: Exception, folder: Path, name: str) -> str:
 def _explain_key(key: str, folder: Path, name: str) -> str:
     """For an unknown key: the keys that stand where it was looked for, the nearest first."""
     key = key.partition("@")[0].replace("/", ".")
-    with _composer(folder):
+    with _composer(folder, name):
         config = compose(name)
     parent, _, last = key.rpartition(".")
     while parent and not isinstance(OmegaConf.select(config, parent), DictConfig):
@@ -80,17 +123,17 @@ def _explain_key(key: str, folder: Path, name: str) -> str:
 def _chosen_defaults(folder: Path, name: str) -> DictConfig:
     """The config with the choices of the running Hydra main and no value overridden."""
     choices = {k: v for k, v in HydraConfig.get().runtime.choices.items() if v and not k.startswith("hydra/")}
-    with _composer(folder):
+    with _composer(folder, name):
         return compose(name, [f"{group}={option}" for group, option in choices.items()])
 
 
 @contextmanager
-def _composer(folder: Path) -> Iterator[None]:
+def _composer(folder: Path, job: str) -> Iterator[None]:
     """Hydra's compose API beside a running Hydra main, which owns the global state."""
     running = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
     try:
-        with initialize_config_dir(str(folder), version_base="1.3"):
+        with initialize_config_dir(str(folder), job, version_base="1.3"):
             yield
     finally:
         GlobalHydra.instance().hydra = running

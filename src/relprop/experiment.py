@@ -4,6 +4,7 @@ import inspect
 import logging
 import time
 import warnings
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -43,15 +44,20 @@ def visualize(config: DictConfig, checkpoint: Path | None) -> None:
 
     `checkpoint` is what `choose_checkpoint` gives.
     """
+    if config.trainer.devices != 1:
+        raise UserError(f"trainer.devices={config.trainer.devices}: explaining runs on one device, trainer.devices=1")
     folder = Path(config.run_dir)
-    data = _data(config, limit=config.images)
+    data = _data(config, limit=config.images, batch_size=config.batch_size)
+    data.setup("test")  # whatever is wrong with the images is said before a network is trained or downloaded
 
-    def train_first() -> Path:
-        log.info("there is no checkpoint of %s on %s yet: training one", config.model.name, data.name)
-        return _train(config, Path(config.output_dir) / "train" / folder.name, None)
+    def train_now() -> Path:
+        log.info("training %s on %s", config.model.name, data.name)
+        return _train(config, Path(config.output_dir) / "train" / f"{datetime.now():%Y-%m-%d_%H-%M-%S}", None)
 
-    network, origin = load_network(checkpoint, config.model.name, data, train_first)
-    log.info("explaining %s", origin)
+    if config.ckpt == "train":
+        checkpoint = train_now()
+    network, source = load_network(checkpoint, config.model.name, data, train_now)
+    log.info("explaining %s", source)
     explain = _explain(config, network, data)
     title = f"{_describe(config.method.name, _options(config.method))}, {config.model.name} on {data.name}"
     report = Report(explain, folder, title, config.seed, _start(config, folder))
@@ -111,9 +117,9 @@ def _start(config: DictConfig, folder: Path) -> dict[str, Any]:
     return provenance()
 
 
-def _data(config: DictConfig, limit: int | None = None) -> ImageDataModule:
+def _data(config: DictConfig, **changes: Any) -> ImageDataModule:
     options = {key: value for key, value in _plain(config.dataset).items() if key != "epochs"}
-    return build_datamodule(seed=config.seed, limit=limit, **options)
+    return build_datamodule(**{**options, "seed": config.seed, **changes})
 
 
 def _checkpoints(best: Path) -> ModelCheckpoint:
@@ -137,7 +143,7 @@ def _trainer(config: DictConfig, folder: Path, callbacks: list[Callback]) -> L.T
     try:
         return L.Trainer(
             **options,
-            logger=build_logger(**_plain(config.logger), folder=folder),
+            logger=build_logger(config.logger.name, folder, **_options(config.logger)),
             callbacks=[*callbacks, *bars],
             default_root_dir=folder,
             enable_model_summary=False,
@@ -147,11 +153,8 @@ def _trainer(config: DictConfig, folder: Path, callbacks: list[Callback]) -> L.T
 
 
 def _explain(config: DictConfig, network: nn.Module, data: ImageDataModule) -> Explain:
-    try:
-        explainer = get_explainer(**_plain(config.method), model=network)
-        metric = get_metric(**_plain(config.metric), model=network, mean=data.mean, std=data.std)
-    except ValueError as error:
-        raise UserError(str(error)) from error
+    explainer = get_explainer(config.method.name, network, **_options(config.method))
+    metric = get_metric(config.metric.name, network, **_options(config.metric), mean=data.mean, std=data.std)
     labels = {"dataset": data.name, "model": config.model.name, "method": config.method.name, **_options(config.method)}
     return Explain(explainer, metric, config.reduction, config.target, labels, keep=config.sheet)
 

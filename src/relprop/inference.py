@@ -1,9 +1,13 @@
-"""Run a classifier as it is used: in evaluation mode, without autograd, left as it was found."""
+"""Run a classifier as it is used: in evaluation mode and in full float32, left as it was found."""
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import torch
 from torch import nn
+
+HOOKS = ("_forward_hooks", "_forward_pre_hooks")
 
 
 @contextmanager
@@ -16,3 +20,30 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
     finally:
         for module, training in modes:
             module.training = training
+
+
+@contextmanager
+def without_hooks(model: nn.Module) -> Iterator[None]:
+    """No forward hook of the caller's fires inside; afterwards all are back."""
+    hooks = [(module, name, getattr(module, name)) for module in model.modules() for name in HOOKS]
+    for module, name, _ in hooks:
+        setattr(module, name, OrderedDict())
+    try:
+        yield
+    finally:
+        for module, name, registered in hooks:
+            setattr(module, name, registered)
+
+
+@contextmanager
+def exact_float32(device: torch.device) -> Iterator[None]:
+    """No autocast and, on a GPU, no TF32 convolutions (torch's default, which keeps 10 of 23 bits)."""
+    tf32 = torch.backends.cudnn.allow_tf32
+    try:
+        if device.type == "cuda":
+            torch.backends.cudnn.allow_tf32 = False
+        with torch.autocast(device.type, enabled=False):
+            yield
+    finally:
+        if device.type == "cuda":
+            torch.backends.cudnn.allow_tf32 = tf32

@@ -40,7 +40,9 @@ def _statistics(values: Sequence[float], seed: int) -> dict[str, Any]:
     std = float(np.std(values, ddof=1))
     if std == 0:
         return {"mean": mean, "std": std, "interval": [mean, mean]}
-    interval = bootstrap((values,), np.mean, method="percentile", rng=np.random.default_rng(seed)).confidence_interval
+    interval = bootstrap(
+        (values,), np.mean, method="percentile", rng=np.random.default_rng(seed), batch=100
+    ).confidence_interval
     return {"mean": mean, "std": std, "interval": [float(interval.low), float(interval.high)]}
 
 

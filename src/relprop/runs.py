@@ -13,10 +13,13 @@ TRAINED_ON_DEMAND, PRETRAINED = "digits", "imagenet"
 def choose_checkpoint(config: DictConfig) -> Path | None:
     """The file that `ckpt` means; None if there is none yet, but one can be trained or downloaded.
 
-    `ckpt=auto` is the newest of the config's data set and network. Raises `UserError` if there is none for a data set
-    that is neither embedded nor ImageNet, if a file is missing, or if it comes from a run of another network.
+    `ckpt=train` asks for a new one; `ckpt=auto` is the newest of the config's data set and network. Raises `UserError`
+    if there is none for a data set that is neither embedded nor ImageNet, if a file is missing, or if it comes from a
+    run of another network.
     """
     dataset, model, output_dir = config.dataset.name, config.model.name, Path(config.output_dir)
+    if config.ckpt == "train":
+        return None
     if config.ckpt != "auto":
         path = Path(config.ckpt).expanduser()
         if not path.is_file():
@@ -34,7 +37,7 @@ def choose_checkpoint(config: DictConfig) -> Path | None:
 
 def find_checkpoint(output_dir: Path, dataset: str, model: str) -> Path | None:
     """The best checkpoint of the newest training run of this data set and network below `output_dir`."""
-    best = (output_dir / "train").glob(f"*/{BEST}")
+    best = (output_dir / "train").glob(f"**/{BEST}")
     newest_first = sorted(best, key=lambda path: path.stat().st_mtime, reverse=True)
     return next((path for path in newest_first if _run_of(path) == (dataset, model)), None)
 
@@ -44,7 +47,7 @@ def refuse_other_network(path: Path, given: tuple[str, str] | None, wanted: tupl
     if given is not None and given != wanted:
         raise UserError(
             f"{path} is of {given[1]} on {given[0]}, not of {wanted[1]} on {wanted[0]}; "
-            f"add model={given[1]} dataset={given[0]}, or take another checkpoint"
+            f"say model={given[1]} dataset={given[0]}, or take another checkpoint"
         )
 
 

@@ -82,5 +82,5 @@ def test_bad_names_and_options_are_refused() -> None:
         get_explainer("lrp", nn.Identity(), skp="simple")
     with pytest.raises(ValueError, match="method=gradient has no option 'skip'; it takes: none"):
         get_explainer("gradient", nn.Identity(), skip="simple")
-    with pytest.raises(ValueError, match="reduction='nope' is unknown; choose one of: sum, abs_sum, max"):
+    with pytest.raises(ValueError, match="reduction=nope is unknown; choose one of: sum, abs_sum, max"):
         reduce_channels(torch.zeros(1, 3, 2, 2), "nope")

@@ -93,6 +93,42 @@ def test_changed_weights_are_seen(model: nn.Module, images: Tensor) -> None:
     assert torch.equal(second, LRP(model).attribute(images))
 
 
+def test_replaced_modules_are_seen(model: nn.Module, images: Tensor) -> None:
+    model = copy.deepcopy(model)
+    engine = LRP(model)
+    engine.attribute(images)
+    model.head = nn.Linear(16, 10)
+    assert torch.equal(engine.attribute(images), LRP(model).attribute(images))
+
+
+def test_hooks_of_the_caller_neither_fire_nor_get_lost(images: Tensor) -> None:
+    torch.manual_seed(0)
+    model = resnet18(num_classes=5).eval()
+    fired = []
+    for module in (model.avgpool, model.maxpool, model.layer1):
+        module.register_forward_hook(lambda module, inputs, output: fired.append(module) or output.detach())
+        module.register_forward_pre_hook(lambda module, inputs: fired.append(module))
+    images = torch.randn(1, 3, 32, 32)
+    LRP(model, composite="otsuki2024").attribute(images)
+    assert fired == []
+    model(images)
+    assert len(fired) == 6
+
+
+def test_adding_tensors_of_other_shapes_is_refused() -> None:
+    class Broadcast(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.pool, self.head = nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Linear(4, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.conv(x)
+            return self.head(self.pool(y + self.pool(y)).flatten(1))
+
+    with pytest.raises(UnsupportedOperationError, match=r"add: .*adding \(1, 4, 6, 6\) and \(1, 4, 1, 1\)"):
+        LRP(Broadcast()).attribute(torch.randn(1, 3, 8, 8))
+
+
 def test_target(model: nn.Module, images: Tensor) -> None:
     engine = LRP(model)
     predicted = model(images).argmax(1)
@@ -196,10 +232,10 @@ def test_keep_largest() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"composite": "nope"}, "composite='nope' is unknown; choose one of: otsuki2024, fischer2021, zplus"),
-        ({"skip": "nope"}, "skip='nope' is unknown; choose one of: latest, simple, flows_skip, flows_skip_simple"),
-        ({"start": "nope"}, "start='nope' is unknown; choose one of: probability, softmax, logit, one"),
-        ({"bn": "nope"}, "bn='nope' is unknown; choose one of: pass, fold"),
+        ({"composite": "nope"}, "composite=nope is unknown; choose one of: otsuki2024, fischer2021, zplus"),
+        ({"skip": "nope"}, "skip=nope is unknown; choose one of: latest, simple, flows_skip, flows_skip_simple"),
+        ({"start": "nope"}, "start=nope is unknown; choose one of: probability, softmax, logit, one"),
+        ({"bn": "nope"}, "bn=nope is unknown; choose one of: pass, fold"),
         ({"relevance_filter": 0.0}, "relevance_filter=0.0 must be above 0 and at most 1"),
         ({"relevance_filter": 1.5}, "relevance_filter=1.5 must be above 0 and at most 1"),
     ],

@@ -128,6 +128,15 @@ def test_max_as_average(pool: nn.MaxPool2d, size: tuple[int, int]) -> None:
     torch.testing.assert_close(result, expected, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("pool", [nn.MaxPool2d(2, 2, 1), nn.MaxPool2d(3, 2, 1, ceil_mode=True)])
+def test_max_as_average_of_more_windows_than_the_stride_gives(pool: nn.MaxPool2d) -> None:
+    layer, a, relevance = pooled(pool, (8, 8))
+    own = nn.AvgPool2d(pool.kernel_size, pool.stride, pool.padding, pool.ceil_mode, count_include_pad=False)
+    products = jacobian(own, a.shape[1:]) * a.flatten(1).unsqueeze(1)
+    result = MaxAsAverage(EPS)(layer, None, a, relevance.clone())
+    torch.testing.assert_close(result.flatten(1), share_out(products, relevance), rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.parametrize("pool", [nn.MaxPool2d(2), nn.MaxPool2d(3, 2, 1), nn.MaxPool2d(3, 2, ceil_mode=True)])
 def test_winner_takes_all_is_the_gradient_of_max_pooling(pool: nn.MaxPool2d) -> None:
     layer, a, relevance = pooled(pool)

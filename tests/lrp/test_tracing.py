@@ -9,14 +9,14 @@ from relprop.lrp.graph import Graph, Kind, UnsupportedOperationError
 from relprop.lrp.residual import find_additions
 from relprop.lrp.tracing import trace
 from relprop.lrp.weights import prepare
-from tests.networks import Functional, PreActivation, randomize_batchnorm
+from tests.networks import Aliases, ChangedView, Functional, PreActivation, randomize_batchnorm
 
 
 def named(graph: Graph, name: str) -> int:
     return next(step.index for step in graph.steps if step.name == name)
 
 
-@pytest.mark.parametrize("build", [Functional, PreActivation, lambda: resnet18(num_classes=10), vgg11])
+@pytest.mark.parametrize("build", [Functional, PreActivation, Aliases, lambda: resnet18(num_classes=10), vgg11])
 def test_steps_compute_what_the_model_computes(build) -> None:
     torch.manual_seed(0)
     model = randomize_batchnorm(build()).eval()
@@ -105,12 +105,34 @@ class Block(nn.Module):
         (Block(lambda x: torch.add(x, F.relu(x), alpha=2)), "inner.1: LRP has no rule for the addition"),
         (Block(lambda x: F.pad(x, (1, 1), value=2.0)), "inner.1: .*padding with something else than zero"),
         (Block(lambda x: F.relu(x) if x.sum() > 0 else x), "cannot be traced by torch.fx"),
+        (Block(lambda x: F.avg_pool2d(x, x.size(3))), "avg_pool2d with sizes read from a tensor. .*AdaptiveAvgPool2d"),
         (Block(lambda x: x.T), "no rule for the attribute 'T' of a tensor. Only .shape"),
     ],
 )
 def test_what_has_no_rule_is_refused_by_name(operation: nn.Module, message: str) -> None:
     with pytest.raises(UnsupportedOperationError, match=message):
         trace(Refused(operation))
+
+
+def test_an_inplace_change_of_a_part_is_refused() -> None:
+    with pytest.raises(UnsupportedOperationError, match="relu: LRP has no rule for an in-place change of a part"):
+        trace(ChangedView())
+
+
+def test_the_fork_itself_is_the_shortcut_whatever_the_order() -> None:
+    class Pooled(nn.Module):
+        def __init__(self, pool_first: bool) -> None:
+            super().__init__()
+            self.stem, self.pool, self.pool_first = nn.Conv2d(3, 4, 3), nn.MaxPool2d(3, 1, 1), pool_first
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = F.relu(self.stem(x))
+            return self.pool(y) + y if self.pool_first else y + self.pool(y)
+
+    for pool_first in (True, False):
+        graph = trace(Pooled(pool_first))
+        (found,) = find_additions(graph).values()
+        assert (graph.steps[found.main].name, graph.steps[found.shortcut].name) == ("pool", "relu")
 
 
 def test_only_one_image_batch_and_one_tensor_of_logits() -> None:

@@ -164,6 +164,7 @@ def test_constant_heatmap_warns_and_strict_stays_exact() -> None:
         ((2, 1, 8, 8), torch.rand(2, 8, 8), [0, 1], r"\(N, 3, H, W\)"),
         ((2, 3, 8, 8), torch.rand(2, 4, 4), [0, 1], r"= \(2, 8, 8\) like the images, not \(2, 4, 4\)"),
         ((2, 3, 8, 8), torch.full((2, 8, 8), torch.nan), [0, 1], r"heatmaps \[0, 1\] contain NaN"),
+        ((2, 3, 8, 8), torch.rand(2, 8, 8), [0, 5], r"target classes must be in 0…4, not \[0, 5\]"),
         ((2, 3, 8, 8), torch.rand(2, 8, 8), [0], r"class indices \(2,\)"),
         ((2, 3, 8, 8), torch.rand(2, 8, 8), [0.0, 1.0], "class indices"),
     ],
@@ -174,7 +175,7 @@ def test_bad_input_is_refused(images, heatmaps: Tensor, target: list[float], mes
 
 
 def test_bad_options_are_refused() -> None:
-    with pytest.raises(ValueError, match="protocol='nope' is unknown; choose one of: strict, otsuki2024"):
+    with pytest.raises(ValueError, match="protocol=nope is unknown; choose one of: strict, otsuki2024"):
         metric(classifier(), protocol="nope")
     with pytest.raises(ValueError, match="step=0 must be at least 1"):
         metric(classifier(), step=0)
@@ -188,8 +189,17 @@ def test_bad_options_are_refused() -> None:
 def test_images_of_another_size_are_refused() -> None:
     result = metric(classifier(), step=10)
     result.update(torch.randn(1, 3, 8, 8), torch.rand(1, 8, 8), torch.tensor([0]))
-    with pytest.raises(ValueError, match="score images of one size"):
-        result.update(torch.randn(1, 3, 9, 9), torch.rand(1, 9, 9), torch.tensor([0]))
+    for size in ((9, 9), (6, 11)):  # the second has as many points as the first image
+        with pytest.raises(ValueError, match="score images of one size"):
+            result.update(torch.randn(1, 3, *size), torch.rand(1, *size), torch.tensor([0]))
+    assert len(result.rows) == 1
+
+
+def test_otsuki2024_says_what_share_of_pixels_its_points_show() -> None:
+    """Point i shows the pixels down to rank min(step·i, n−1), that one included."""
+    result = metric(classifier(), protocol="otsuki2024", step=16)
+    result.update(torch.randn(1, 3, 8, 8), torch.rand(1, 8, 8), torch.tensor([0]))
+    assert result.rows[0]["fractions"] == [17 / 64, 33 / 64, 49 / 64, 1.0]
 
 
 def test_pickles_with_its_model() -> None:

@@ -5,6 +5,8 @@ from types import MappingProxyType
 
 from torch import Tensor
 
+from relprop.registry import choose
+
 REDUCTIONS: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType(
     {
         "sum": lambda attribution: attribution.sum(1),
@@ -16,6 +18,4 @@ REDUCTIONS: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType(
 
 def reduce_channels(attribution: Tensor, reduction: str) -> Tensor:
     """Heatmaps (N, H, W) of attributions (N, C, H, W) by one of `REDUCTIONS`."""
-    if reduction not in REDUCTIONS:
-        raise ValueError(f"reduction={reduction!r} is unknown; choose one of: {', '.join(REDUCTIONS)}")
-    return REDUCTIONS[reduction](attribution)
+    return choose("reduction", reduction, REDUCTIONS)(attribution)

@@ -1,11 +1,12 @@
 """LRP: run the steps of a network forward once, walk them back once."""
 
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from relprop.errors import UserError
+from relprop.inference import exact_float32
 from relprop.lrp.composites import COMPOSITES, Composite
 from relprop.lrp.forward import Activations, forward
 from relprop.lrp.graph import POOLING, WEIGHTED, Kind, Step, UnsupportedOperationError
@@ -16,8 +17,7 @@ from relprop.lrp.splits import SPLITS
 from relprop.lrp.start import STARTS, check_images, keep_largest, resolve_target
 from relprop.lrp.tracing import trace
 from relprop.lrp.weights import Weights, fingerprint, prepare
-
-T = TypeVar("T")
+from relprop.registry import choose
 
 
 class LRP:
@@ -39,8 +39,9 @@ class LRP:
     - `bn`: "pass" (rules see the weights before batch norm, which passes relevance on: Otsuki et al. 2024) or "fold"
       (rules see the weights with batch norm folded in, as canonization does: Motzkus et al. 2022).
 
-    The engine computes in float32, without autograd and whatever autocast is active. Raises `ValueError` for names and
-    values it does not know and `UnsupportedOperationError` for steps without a rule.
+    The engine computes in float32, without autograd and whatever autocast is active. Raises `UserError` for names and
+    values that it does not know and `UnsupportedOperationError` for steps without a rule; both are `ValueError`s.
+    Writes to weights that torch does not count, through `.data`, go unseen: build a new engine after them.
     """
 
     def __init__(
@@ -58,14 +59,9 @@ class LRP:
         self.start = choose("start", self.composite.start if start is None else start, STARTS)
         self.folds = choose("bn", bn, {"pass": False, "fold": True})
         if not 0 < relevance_filter <= 1:
-            raise ValueError(f"relevance_filter={relevance_filter} must be above 0 and at most 1 (keep all)")
+            raise UserError(f"relevance_filter={relevance_filter} must be above 0 and at most 1 (keep all)")
         self.relevance_filter = relevance_filter
-        self.graph = trace(model)
-        self.additions = find_additions(self.graph)
-        self.rules = self._assign_rules()
-        self._keep = self._values_to_keep()
-        self._weights: Weights | None = None
-        self._seen: tuple[Any, ...] = ()
+        self._build()
 
     def attribute(self, images: Tensor, target: Tensor | int | None = None) -> Tensor:
         """Relevance of every pixel and channel, float32 (N, C, H, W).
@@ -93,7 +89,7 @@ class LRP:
     def _propagate(self, images: Tensor, target: Tensor | int | None, record: dict[str, Tensor] | None) -> Tensor:
         """Relevance of the images; the relevance of every step's output goes into `record`."""
         check_images(images)
-        with torch.autocast(images.device.type, enabled=False):
+        with exact_float32(images.device):
             weights = self._current_weights()
             batch = images.float().contiguous(memory_format=torch.channels_last)
             activations = forward(self.graph, weights.affines, batch, self._keep)
@@ -126,17 +122,32 @@ class LRP:
 
     def _divide(self, step: Step, relevance: Tensor, activations: Activations) -> list[tuple[int, Tensor]]:
         addition = self.additions[step.index]
-        main, shortcut = (activations.values[side] for side in (addition.main, addition.shortcut))
+        main, shortcut = None, None
+        if self.split.needs_values(addition):
+            main, shortcut = activations.values[addition.main], activations.values[addition.shortcut]
         share = self.split.share(addition, main, shortcut)
         if isinstance(share, float) and share == 1.0:
             return [(addition.main, relevance)]
         to_main = share.mul_(relevance) if isinstance(share, Tensor) else relevance * share
         return [(addition.main, to_main), (addition.shortcut, relevance.sub_(to_main))]
 
+    def _build(self) -> None:
+        """Read the network as it is now."""
+        self.graph = trace(self.model)
+        self.additions = find_additions(self.graph)
+        self.rules = self._assign_rules()
+        self._keep = self._values_to_keep()
+        self._modules: Any = fingerprint(self.model)[0]
+        self._versions: Any = None
+
     def _current_weights(self) -> Weights:
-        seen = fingerprint(self.model)
-        if self._weights is None or seen != self._seen:
-            self._weights, self._seen = prepare(self.graph, self.rules, self.folds), seen
+        modules, versions = fingerprint(self.model)
+        if modules != self._modules:
+            self._build()
+        if versions != self._versions:
+            with torch.inference_mode(False):
+                self._weights = prepare(self.graph, self.rules, self.folds)
+            self._versions = versions
         return self._weights
 
     def _assign_rules(self) -> dict[int, Rule]:
@@ -178,17 +189,10 @@ def _route_back(step: Step, relevance: Tensor, activations: Activations) -> Tens
     """Every value's relevance goes back to where the value came from."""
     source, shape = step.inputs[0], activations.shapes[step.inputs[0]]
     if step.function is None:
-        return transpose(step.module, relevance, shape)
+        return transpose(step.module.forward, relevance, shape)
     function = step.function
 
     def move(a: Tensor) -> Any:
         return function([a if index == source else value for index, value in enumerate(activations.values)])
 
     return transpose(move, relevance, shape)
-
-
-def choose(what: str, name: str, options: Mapping[str, T]) -> T:
-    """The option called `name`, or a `ValueError` that lists all."""
-    if name not in options:
-        raise ValueError(f"{what}={name!r} is unknown; choose one of: {', '.join(options)}")
-    return options[name]

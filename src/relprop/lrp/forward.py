@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from relprop.lrp.graph import WEIGHTED, Graph, Kind, Step
+from relprop.lrp.graph import WEIGHTED, Graph, Kind, Step, UnsupportedOperationError
 from relprop.lrp.linear import LinearMap, batchnorm_affine
 
 NEW_TENSOR = WEIGHTED | {Kind.ADD, Kind.MAXPOOL, Kind.AVGPOOL}
@@ -44,11 +44,14 @@ def forward(graph: Graph, affines: Mapping[int, Affine], images: Tensor, keep: S
         for source in step.inputs:
             uses[source] -= 1
             if uses[source] == 0 and source not in keep:
-                values[source] = None
+                values[source] = torch.empty(shapes[source], device="meta")  # a later step may ask for its size
     return Activations(values, shapes)
 
 
 def _output(graph: Graph, step: Step, affines: Mapping[int, Affine], values: list[Any], keep: Set[int]) -> Any:
+    if step.kind is Kind.ADD and len({values[source].shape for source in step.inputs}) > 1:
+        shapes = " and ".join(str(tuple(values[source].shape)) for source in step.inputs)
+        raise UnsupportedOperationError(f"{step.name}: LRP has no rule for adding {shapes}. Add tensors of one shape.")
     if step.function is not None:
         return step.function(values)
     assert step.module is not None
@@ -61,7 +64,7 @@ def _output(graph: Graph, step: Step, affines: Mapping[int, Affine], values: lis
     if step.kind is Kind.BATCHNORM and step.index not in graph.folded:
         scale, shift = (v.reshape(-1, *[1] * (a.dim() - 2)) for v in batchnorm_affine(step.module))
         return a * scale + shift
-    return a if step.kind in SAME_TENSOR else step.module(a)
+    return a if step.kind in SAME_TENSOR else step.module.forward(a)  # the caller's hooks must not fire
 
 
 def _is_last_use(graph: Graph, index: int, keep: Set[int]) -> bool:

@@ -6,6 +6,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from relprop.errors import UserError
+
 
 class Kind(StrEnum):
     """What a step does, as far as relevance is concerned."""
@@ -28,7 +30,7 @@ POOLING = frozenset({Kind.MAXPOOL, Kind.AVGPOOL})
 KEEPS_SIGN = POOLING | {Kind.IDENTITY, Kind.ADD, Kind.ROUTE}
 
 
-class UnsupportedOperationError(ValueError):
+class UnsupportedOperationError(UserError):
     """The network does something that the engine has no rule for. Raised when the engine is built."""
 
 
@@ -38,9 +40,9 @@ class Step:
 
     `name` is the module's path, with `:2`, `:3`… when a module is called again; for an operation written as a
     function it is the path of the module that calls it and the operation's name. Steps of a module have `module`,
-    the others `function`, which takes the outputs of all steps so far. `nonnegative` says that no output is ever
-    below zero. `batchnorm` names the batch norm step that directly follows a weighted layer: the forward pass
-    computes both at once.
+    the others `function`, which takes the outputs of all steps so far, and the name of its `operation`.
+    `nonnegative` says that no output is ever below zero. `batchnorm` is the index of the batch norm that directly
+    follows a weighted layer: the forward pass computes both at once.
     """
 
     index: int
@@ -49,6 +51,7 @@ class Step:
     inputs: tuple[int, ...] = ()
     module: Any = None
     function: Callable[[Sequence[Any]], Any] | None = None
+    operation: str = ""
     nonnegative: bool = False
     batchnorm: int | None = None
 

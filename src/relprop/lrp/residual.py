@@ -28,5 +28,6 @@ def _classify(graph: Graph, step: Step) -> Addition:
     left, right = step.inputs
     fork = max(graph.ancestors(left) & graph.ancestors(right))
     layers = {side: graph.layers_before(side, fork) for side in (left, right)}
-    shortcut, main = sorted((left, right), key=lambda side: (layers[side], -graph.layers_before(side)))
+    # fewest layers since the fork; among equals the fork itself, then the right operand, as in out += identity
+    shortcut, main = sorted((right, left), key=lambda side: (layers[side], side != fork))
     return Addition(main, shortcut, "identity" if layers[shortcut] == 0 else "projection")

@@ -5,6 +5,7 @@ c_j = R_j / (z_j + ε) the relevance per unit of the rule's denominator z_j.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,29 +110,35 @@ class Proportional(Rule):
     eps: float = 1e-6
 
     def __call__(self, layer: Layer, prepared: Any, a: Tensor, relevance: Tensor) -> Tensor:
-        c = relevance.div_(layer.module(a) + self.eps)
-        return transpose(layer.module, c, a.shape).mul_(a)
+        average = layer.module.forward
+        c = relevance.div_(average(a) + self.eps)
+        return transpose(average, c, a.shape).mul_(a)
 
 
 @dataclass(frozen=True)
 class MaxAsAverage(Rule):
     """Max pooling treated as the average over windows as wide as its stride, R_i = a_i R_j / (avg_j(a) + ε) / |window|.
 
-    So do the published codes of Otsuki et al. 2024 (for MaxPool2d(3, 2, 1) too: AvgPool2d(2)) and Fischer 2021.
-    Window j covers the rows s·j … s·j+s−1; those beyond the image do not count, rows in no window get nothing.
+    For a ≥ 0, behind a ReLU. So do the published codes of Otsuki et al. 2024 (for MaxPool2d(3, 2, 1) too: AvgPool2d(2))
+    and Fischer 2021. Window j covers the rows s·j … s·j+s−1; those beyond the image do not count, rows in no window
+    get nothing. Where the pooling has more windows than that gives, its own windows are averaged.
     """
 
     eps: float = 1e-6
 
     def __call__(self, layer: Layer, prepared: Any, a: Tensor, relevance: Tensor) -> Tensor:
-        step = _pair(layer.module.stride)
-        reached = [min(n, s * out) for n, s, out in zip(a.shape[2:], step, relevance.shape[2:], strict=True)]
-
-        def average(x: Tensor) -> Tensor:
-            return F.avg_pool2d(x[..., : reached[0], : reached[1]], step, ceil_mode=True)
-
+        average = _window_average(layer.module, a.shape[2:], relevance.shape[2:])
         c = per_unit(relevance, average(a), self.eps)
         return transpose(average, c, a.shape).mul_(a)
+
+
+def _window_average(pool: Any, size: torch.Size, windows: torch.Size) -> Callable[[Tensor], Tensor]:
+    stride = _pair(pool.stride)
+    reached = [min(n, s * w) for n, s, w in zip(size, stride, windows, strict=True)]
+    if all(-(-n // s) == w for n, s, w in zip(reached, stride, windows, strict=True)):
+        return lambda a: F.avg_pool2d(a[..., : reached[0], : reached[1]], stride, ceil_mode=True)
+    window = (pool.kernel_size, pool.stride, pool.padding, pool.ceil_mode)
+    return lambda a: F.avg_pool2d(a, *window, count_include_pad=False)
 
 
 @dataclass(frozen=True)

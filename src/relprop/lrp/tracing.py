@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import fx, nn
 
-from relprop.inference import evaluation_mode
+from relprop.inference import evaluation_mode, without_hooks
 from relprop.lrp.graph import Graph, Kind, Step, UnsupportedOperationError, annotate
 
 MODULES: Mapping[type[nn.Module], Kind] = {
@@ -39,6 +39,7 @@ AS_MODULE: Mapping[Any, type[nn.Module]] = {
 ADDITIONS = (operator.add, operator.iadd, torch.add, "add", "add_")
 ROUTES = (torch.flatten, torch.reshape, operator.getitem, F.pad, "flatten", "view", "reshape")
 SIZES = (getattr, "size")
+VIEWS = ("flatten", "reshape", "view", "getitem")  # routes whose result may share memory with their input
 
 
 def trace(model: nn.Module) -> Graph:
@@ -46,7 +47,7 @@ def trace(model: nn.Module) -> Graph:
 
     Raises `UnsupportedOperationError`, which names the module's path, the operation and what to do.
     """
-    with evaluation_mode(model):
+    with evaluation_mode(model), without_hooks(model):
         try:
             nodes = fx.Tracer().trace(model).nodes
         except Exception as error:
@@ -72,8 +73,8 @@ class _Reader:
                 return Graph(tuple(self.steps), self._logits(node))
             self.index[node] = len(self.steps)
             self.steps.append(self._step(node))
-            if self._is_inplace(node):  # whoever asks for the input from now on gets the changed tensor
-                self.index[node.all_input_nodes[0]] = self.index[node]
+            if self._is_inplace(node):
+                self._follow_inplace(node)
         raise AssertionError("torch.fx gave a graph without an output")
 
     def _step(self, node: fx.Node) -> Step:
@@ -105,7 +106,8 @@ class _Reader:
         if kind is Kind.BATCHNORM and module.running_mean is None:
             raise self._refused(node, "a batch norm without running statistics", "Set track_running_stats=True.")
         source = self.index[node.all_input_nodes[0]]
-        return Step(len(self.steps), self._unique(path), kind, (source,), module)
+        operation = "flatten" if kind is Kind.ROUTE else ""
+        return Step(len(self.steps), self._unique(path), kind, (source,), module, operation=operation)
 
     def _function_step(self, node: fx.Node) -> Step:
         kind, operation = self._kind(node), _operation(node)
@@ -122,7 +124,24 @@ class _Reader:
 
         name = self._unique(_join(self._caller(node), operation.__name__))
         inputs = () if kind is Kind.SIZE else tuple(tensors)
-        return Step(len(self.steps), name, kind, inputs, function=function)
+        return Step(len(self.steps), name, kind, inputs, function=function, operation=operation.__name__)
+
+    def _follow_inplace(self, node: fx.Node) -> None:
+        """Whoever asks from now on for the tensor that `node` changes, under whatever name, gets the changed one."""
+        changed = self.steps[self.index[node]].inputs[0]
+        for other, index in list(self.index.items()):
+            if other is node or self._origin(index, VIEWS) != self._origin(changed, VIEWS):
+                continue
+            if self._origin(index) == self._origin(changed):
+                self.index[other] = self.index[node]
+            elif any(user > node for user in other.users):
+                raise self._refused(node, "an in-place change of a part of a tensor", "Change it out of place.")
+
+    def _origin(self, index: int, through: tuple[str, ...] = ()) -> int:
+        """The step that made the tensor which step `index` hands on, by identities or also `through` views of it."""
+        step = self.steps[index]
+        same = step.kind is Kind.IDENTITY or (step.kind is Kind.ROUTE and step.operation in through)
+        return self._origin(step.inputs[0], through) if same else index
 
     def _kind(self, node: fx.Node) -> Kind:
         of_size = any(self.steps[self.index[n]].kind is Kind.SIZE for n in node.all_input_nodes[:1])
@@ -151,6 +170,13 @@ class _Reader:
     def _as_module(self, node: fx.Node, module_type: type[nn.Module]) -> nn.Module:
         arguments = node.normalized_arguments(self.model, normalize_to_only_use_kwargs=True)
         kwargs = dict(arguments.kwargs) if arguments else dict(node.kwargs)
+        kwargs.pop("input", None)
+        if any(isinstance(value, fx.Node) for value in kwargs.values()):
+            raise self._refused(
+                node,
+                f"{_operation(node).__name__} with sizes read from a tensor",
+                "Give numbers, or average all positions with nn.AdaptiveAvgPool2d(1).",
+            )
         accepted = module_type.__init__.__annotations__
         return module_type(**{key: value for key, value in kwargs.items() if key in accepted})
 

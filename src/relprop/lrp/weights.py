@@ -23,9 +23,14 @@ class Weights:
 
 
 def fingerprint(model: nn.Module) -> tuple[Any, ...]:
-    """Changes whenever a parameter or buffer of `model` is written to, replaced or moved."""
+    """Changes whenever a module, parameter or buffer of `model` is replaced, moved or written to.
+
+    Only writes that torch itself does not count, through `.data` or to inference tensors, go unseen.
+    """
+    modules = tuple(id(module) for module in model.modules())
     tensors = [*model.parameters(), *model.buffers()]
-    return tuple((t.data_ptr(), t.device, t.dtype, None if t.is_inference() else t._version) for t in tensors)
+    versions = tuple((t.data_ptr(), t.device, t.dtype, None if t.is_inference() else t._version) for t in tensors)
+    return modules, versions
 
 
 def prepare(graph: Graph, rules: Mapping[int, Rule], fold: bool) -> Weights:

@@ -8,10 +8,12 @@ import torch
 from torch import Tensor, nn
 from torchmetrics.utilities import dim_zero_cat
 
+from relprop.errors import UserError
 from relprop.metrics.base import HeatmapMetric
 from relprop.metrics.checks import check_batch
 from relprop.metrics.perturbation import perturbation_curve
 from relprop.metrics.ranking import PROTOCOLS, patch_scores, to_pixels
+from relprop.registry import choose
 
 CURVES = ("insertion", "deletion")
 
@@ -37,6 +39,8 @@ class InsertionDeletion(HeatmapMetric):
     deletion: list[Tensor]
     target: list[Tensor]
     forwards: Tensor
+    _fractions: Tensor
+    _abscissae: Tensor
     requested: Tensor
 
     def __init__(
@@ -52,11 +56,10 @@ class InsertionDeletion(HeatmapMetric):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if protocol not in PROTOCOLS:
-            raise ValueError(f"protocol={protocol!r} is unknown; choose one of: {', '.join(PROTOCOLS)}")
+        self._schedule = choose("protocol", protocol, PROTOCOLS)
         for name, value in {"step": 1 if step is None else step, "patch": patch, "batch_size": batch_size}.items():
             if value < 1:
-                raise ValueError(f"{name}={value} must be at least 1")
+                raise UserError(f"{name}={value} must be at least 1")
         self._model = (model,)  # in a tuple, so that it is no submodule: it is neither moved, copied nor saved
         self.protocol, self.step, self.patch, self.batch_size = protocol, step, patch, batch_size
         self.black = [-m / s for m, s in zip(mean, std, strict=True)]
@@ -72,27 +75,28 @@ class InsertionDeletion(HeatmapMetric):
             warnings.warn("a constant heatmap ranks no pixel before another; its scores say nothing", stacklevel=2)
         scores = patch_scores(heatmaps.float(), self.patch)
         step = self.step or max(1, round(scores.shape[1] * 500 / 224**2))
-        schedule = PROTOCOLS[self.protocol](scores, step)
-        flips = to_pixels(schedule.flips, self.patch, (images.shape[2], images.shape[3]))
-        points = torch.arange(len(schedule.fractions), device=flips.device) + (0 if schedule.baseline else 1)
-        if self.insertion and self.insertion[0].shape[1] != len(points):
-            raise ValueError(
-                f"images of {images.shape[2]}×{images.shape[3]} give {len(points)} points, those before gave "
-                f"{self.insertion[0].shape[1]}; score images of one size with one metric"
+        schedule = self._schedule(scores, step)
+        if self.insertion and not torch.equal(self._fractions, schedule.fractions.cpu()):
+            raise UserError(
+                f"images of {images.shape[2]}×{images.shape[3]} give other points than those before; "
+                "score images of one size with one metric"
             )
+        flips = to_pixels(schedule.flips, self.patch, (images.shape[2], images.shape[3]))
         black = images.new_tensor(self.black).view(-1, 1, 1).expand_as(images)
-        for name, (start, end) in {"insertion": (black, images), "deletion": (images, black)}.items():
-            curve, forwards = perturbation_curve(self._model[0], start, end, flips, points, target, self.batch_size)
-            getattr(self, name).append(curve)
-            self.forwards += forwards
-            self.requested += curve.numel()
+        options = (flips, schedule.points, target, self.batch_size)
+        shown, forwards = perturbation_curve(self._model[0], black, images, *options)
+        hidden, more_forwards = perturbation_curve(self._model[0], images, black, *options)
+        self.insertion.append(shown)
+        self.deletion.append(hidden)
         self.target.append(target)
-        self._fractions = schedule.fractions.cpu()
+        self.forwards += forwards + more_forwards
+        self.requested += shown.numel() + hidden.numel()
+        self._fractions, self._abscissae = schedule.fractions.cpu(), schedule.abscissae.cpu()
 
     def compute(self) -> dict[str, float]:
         """Means over all images so far."""
         if not self.insertion:
-            raise ValueError("no images have been scored: call update(images, heatmaps, target) first")
+            raise UserError("no images have been scored: call update(images, heatmaps, target) first")
         insertion, deletion = (self._areas(name).mean().item() for name in CURVES)
         return {"insertion": insertion, "deletion": deletion, "id": insertion - deletion}
 
@@ -124,6 +128,6 @@ class InsertionDeletion(HeatmapMetric):
         return {"protocol": self.protocol, "step": self.step, "patch": self.patch, "forwards": forwards}
 
     def _areas(self, name: str) -> Tensor:
-        """Area under each image's curve by the trapezoid rule, over fractions from 0 to 1, float64 (N,)."""
+        """Area under each image's curve by the trapezoid rule over the protocol's abscissae, float64 (N,)."""
         curves = dim_zero_cat(getattr(self, name)).double()
-        return torch.trapezoid(curves, self._fractions.to(curves.device), dim=1)
+        return torch.trapezoid(curves, self._abscissae.to(curves.device), dim=1)

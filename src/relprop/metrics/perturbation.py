@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from relprop.inference import evaluation_mode
+from relprop.errors import UserError
+from relprop.inference import evaluation_mode, exact_float32
 
 
 def perturbation_curve(
@@ -25,12 +26,14 @@ def perturbation_curve(
     seen = _distinct(flips, points)
     image, point = seen.nonzero(as_tuple=True)
     scores = torch.empty(len(image), device=start.device)
-    with torch.no_grad(), evaluation_mode(model), torch.autocast(start.device.type, enabled=False):
+    with torch.no_grad(), evaluation_mode(model), exact_float32(start.device):
         for first in range(0, len(image), batch_size):
             chunk = slice(first, first + batch_size)
             i = image[chunk]
             flipped = flips[i] <= points[point[chunk]].view(-1, 1, 1)
             logits = model(torch.where(flipped.unsqueeze(1), end[i], start[i]))
+            if ((target < 0) | (target >= logits.shape[1])).any():
+                raise UserError(f"target classes must be in 0…{logits.shape[1] - 1}, not {target.tolist()}")
             scores[chunk] = logits.softmax(1).gather(1, target[i].unsqueeze(1)).squeeze(1)
     latest = seen.long().cumsum(1) - 1  # for each point, which of the image's distinct masks it shows
     offset = seen.sum(1).cumsum(0) - seen.sum(1)

@@ -8,19 +8,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from relprop.errors import UserError
+
 
 @dataclass(frozen=True)
 class Schedule:
     """When each patch flips.
 
     `flips`: for every patch, the point of the curve at which it flips, LongTensor (N, patches); patches that flip at
-    point t have flipped at all later points too. `fractions`: share of patches flipped at each point if no two were
-    tied, (points,), ascending. `baseline`: whether point 0, where nothing has flipped, belongs to the curve.
+    point t have flipped at all later points too. `points`: the points of the curve, LongTensor (P,), ascending; nothing
+    has flipped at point 0. `fractions`: share of patches flipped at each point if no two are tied, float64 (P,).
+    `abscissae`: where the protocol places the points when it takes the area, from 0 to 1, float64 (P,).
     """
 
     flips: Tensor
+    points: Tensor
     fractions: Tensor
-    baseline: bool
+    abscissae: Tensor
 
 
 def patch_scores(heatmaps: Tensor, patch: int) -> Tensor:
@@ -40,9 +44,9 @@ def strict(scores: Tensor, step: int) -> Schedule:
     total = scores.shape[1]
     order = scores.argsort(dim=1, descending=True, stable=True)
     rank = torch.empty_like(order).scatter_(1, order, torch.arange(total, device=order.device).expand_as(order))
-    points = -(-total // step)
-    fractions = torch.arange(points + 1, device=scores.device, dtype=torch.float64).mul(step).clamp(max=total) / total
-    return Schedule(rank // step + 1, fractions, baseline=True)
+    points = torch.arange(-(-total // step) + 1, device=scores.device)
+    fractions = (points * step).clamp(max=total).double() / total
+    return Schedule(rank // step + 1, points, fractions, fractions)
 
 
 def otsuki2024(scores: Tensor, step: int) -> Schedule:
@@ -51,14 +55,15 @@ def otsuki2024(scores: Tensor, step: int) -> Schedule:
     As the code published with Otsuki et al. 2024 does. Its points count as evenly spaced.
     """
     total = scores.shape[1]
-    points = -(-total // step)
-    if points < 2:
-        raise ValueError(f"step={step} leaves one point for {total} patches and no area; it must be below {total}")
-    ranks = (torch.arange(1, points + 1, device=scores.device) * step).clamp(max=total - 1)
+    points = torch.arange(1, -(-total // step) + 1, device=scores.device)
+    if len(points) < 2:
+        raise UserError(f"step={step} leaves one point for {total} patches and no area; it must be below {total}")
+    ranks = (points * step).clamp(max=total - 1)
     thresholds = scores.sort(dim=1, descending=True).values[:, ranks]
     # −thresholds ascend: the first point whose threshold is at most the score
     flips = torch.searchsorted((-thresholds).contiguous(), (-scores).contiguous()) + 1
-    return Schedule(flips, torch.linspace(0, 1, points, device=scores.device, dtype=torch.float64), baseline=False)
+    evenly_spaced = torch.linspace(0, 1, len(points), device=scores.device, dtype=torch.float64)
+    return Schedule(flips, points, (ranks + 1).double() / total, evenly_spaced)
 
 
 PROTOCOLS: Mapping[str, Callable[[Tensor, int], Schedule]] = MappingProxyType(

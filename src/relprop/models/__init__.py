@@ -9,6 +9,7 @@ from relprop.errors import UserError
 from relprop.models.cifar_resnet import CIFAR_RESNETS, cifar_resnet
 from relprop.models.resnet import RESNETS, resnet
 from relprop.models.vgg import VGGS, vgg
+from relprop.registry import choose
 
 __all__ = ["MODELS", "build_model", "list_models"]
 
@@ -30,10 +31,9 @@ def build_model(name: str, *, num_classes: int, image_size: int) -> nn.Module:
     its ImageNet weights load. The CIFAR ResNets are the same at any size. Raises `UserError` for an
     unknown name, no class, or an image too small.
     """
-    if name not in MODELS:
-        raise UserError(f"model={name} is unknown; choose one of: {', '.join(MODELS)}")
+    builder = choose("model", name, MODELS)
     if num_classes < 1:
         raise UserError(f"num_classes={num_classes} was given; a network needs at least 1 class.")
     if image_size < 1:
         raise UserError(f"image_size={image_size} was given; give the side of the images in pixels, 1 or more.")
-    return MODELS[name](name, num_classes, image_size)
+    return builder(name, num_classes, image_size)
