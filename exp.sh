@@ -14,6 +14,7 @@ run_test() { python -m pytest "$@"; }
 # qual: the quickstart again, its pictures and numbers kept in qual/quickstart
 run_qual() {
   run_quickstart run_dir=qual/quickstart logger=csv "$@"
+  cp "$(ls -td outputs/train/*/ | head -1)summary.json" qual/quickstart/training.json
   rm -r qual/quickstart/{csv,results.jsonl}
 }
 

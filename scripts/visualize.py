@@ -5,13 +5,15 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from relprop.cli import command
+from relprop.folders import require_folders
 from relprop.runs import choose_checkpoint
 
 
 @command("visualize", Path(__file__).resolve().parents[1] / "conf")
 def main(config: DictConfig) -> None:
-    checkpoint = choose_checkpoint(config)  # before torch is imported, so that a refusal comes at once
-    from relprop.experiment import visualize
+    require_folders(config.dataset.name, config.dataset.data_dir, ["test"])
+    checkpoint = choose_checkpoint(config)
+    from relprop.experiment import visualize  # here, since torch takes seconds that a refusal need not wait for
 
     visualize(config, checkpoint)
 

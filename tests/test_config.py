@@ -1,5 +1,6 @@
 """The config tree and the code know the same names; bad values are refused in one line."""
 
+import os
 import re
 import subprocess
 import sys
@@ -56,7 +57,8 @@ def test_sentence_of_the_design_composes(tmp_path: Path) -> None:
 def refuse(script: str, *arguments: str, cwd: Path) -> str:
     """Standard error of a script that must end with exit code 1."""
     command = [sys.executable, str(SCRIPTS / f"{script}.py"), *arguments]
-    run = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    environment = {key: value for key, value in os.environ.items() if key != "RELPROP_DATA"}
+    run = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == 1, run.stderr
     assert run.stdout == ""
     return run.stderr
@@ -87,6 +89,8 @@ REFUSED = [
     ("train", "trainer.max_epochs=0", "trainer.max_epochs=0 is not valid"),
     ("train", "+foo=1", "foo is unknown; the config has: seed"),
     ("train", "output_dir=/proc/nope", "cannot write /proc/nope.*; choose another output_dir"),
+    ("visualize", "dataset=imagenet model=resnet50", "There is no ImageNet at data/imagenet/val; request it from"),
+    ("train", "dataset=imagenet model=resnet50", "There is no ImageNet at data/imagenet/(train|val); request it"),
     ("benchmark", "repeats=many", "repeats=many is not valid; it takes a whole number of at least 1"),
 ]
 

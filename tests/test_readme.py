@@ -1,5 +1,6 @@
 """What the README says can be done."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -52,6 +53,15 @@ def test_files_and_pictures_exist() -> None:
     assert paths
     for path in paths:
         assert (ROOT / path).exists() or (ROOT / path).name == "NAME.yaml", path
+
+
+def test_numbers_are_those_of_the_run_whose_picture_it_shows() -> None:
+    folder = ROOT / "qual" / "quickstart"
+    training, scores = (json.loads((folder / f"{name}.json").read_text()) for name in ("training", "summary"))
+    assert f"{100 * training['test_accuracy']:.1f} % of the test digits" in README
+    assert f"score of {scores['id']['mean']:.2f}" in README
+    assert training["git_commit"] == scores["git_commit"]
+    assert "dirty" not in scores["git_commit"]
 
 
 def test_benchmark_table_names_the_cases() -> None:

@@ -60,6 +60,14 @@ def test_lrp_with_flows_skip_as_the_readme_says(tmp_path: Path) -> None:
     assert only(tmp_path, "outputs/train/*") == trained.parents[1]
 
 
+def test_multirun_keeps_its_jobs_together(tmp_path: Path) -> None:
+    script("train", "-m", "seed=0,1", "trainer.fast_dev_run=true", "logger=csv", cwd=tmp_path)
+    (date,) = (tmp_path / "outputs" / "train").iterdir()
+    summaries = [json.loads((date / job / "summary.json").read_text()) for job in ("0", "1")]
+    assert [summary["seed"] for summary in summaries] == [0, 1]
+    assert [path.name for path in (tmp_path / "outputs").iterdir()] == ["train"]
+
+
 def test_benchmark_prints_one_json_object_per_line(tmp_path: Path) -> None:
     arguments = ("repeats=1", "cases=[lrp/resnet50/flows_skip]", "batch=1")
     command = [sys.executable, str(SCRIPTS / "benchmark.py"), *arguments]

@@ -11,8 +11,7 @@ from relprop.data.augment import random_crop, random_flip
 from relprop.data.base import IMAGENET_MEAN, IMAGENET_STD, ImageDataModule, ImageSet, Split, TensorImages
 from relprop.data.files import class_files, read_rgb, visible, with_progress
 from relprop.errors import UserError
-
-_LAYOUT = "cifar10/{train,test}/CLASS/*"
+from relprop.folders import CIFAR10_LAYOUT, require_folders
 
 
 class Cifar10(ImageDataModule):
@@ -31,6 +30,7 @@ class Cifar10(ImageDataModule):
 
     def load(self, split: Split) -> dict[Split, ImageSet]:
         """The test images, or train and val together."""
+        require_folders(self.name, self.data_dir, [split])
         part = "test" if split == "test" else "train"
         folder = self.data_dir / "cifar10"
         if folder.is_dir():
@@ -52,8 +52,6 @@ class Cifar10(ImageDataModule):
 
 def _read_folder(folder: Path, classes: tuple[str, ...], size: int) -> tuple[Tensor, Tensor]:
     """Images uint8 (N,3,size,size) and labels int64 (N,), sorted by class and file name."""
-    if not folder.is_dir():
-        raise UserError(f"The folder {folder} is missing; the images must lie in {_LAYOUT}.")
     unknown = [name for name in visible(folder) if name not in classes]
     if unknown:
         raise UserError(f"{folder / unknown[0]} is not a class of CIFAR-10; accepted are {', '.join(classes)}.")
@@ -77,7 +75,7 @@ def _download(data_dir: Path, train: bool) -> tuple[Tensor, Tensor]:
         reason = " ".join(str(error).split())
         raise UserError(
             f"CIFAR-10 is not in {data_dir} and could not be downloaded ({reason}); put the images into "
-            f"{data_dir}/{_LAYOUT}, or {datasets.CIFAR10.url} into {data_dir}."
+            f"{data_dir}/{CIFAR10_LAYOUT}, or {datasets.CIFAR10.url} into {data_dir}."
         ) from error
     images = torch.from_numpy(original.data).permute(0, 3, 1, 2).contiguous()
     return images, torch.tensor(original.targets)

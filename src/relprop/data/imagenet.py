@@ -15,6 +15,7 @@ from relprop.data.augment import random_flip
 from relprop.data.base import IMAGENET_MEAN, IMAGENET_STD, Batch, ImageDataModule, ImageSet, Split
 from relprop.data.files import class_files, read_rgb, visible, with_progress
 from relprop.errors import UserError
+from relprop.folders import require_folders
 
 _WNID = re.compile(r"n\d{8}")
 Cut = Callable[[Image.Image], Tensor]  # any size to uint8 (3,224,224)
@@ -38,16 +39,12 @@ class ImageNet(ImageDataModule):
         """The list of files of train, or of val and test together."""
         train = split == "train"
         folder = self.data_dir / "imagenet" / ("train" if train else "val")
-        if not folder.is_dir():
-            raise UserError(
-                f"There is no ImageNet at {folder}; request it from https://image-net.org and unpack it as "
-                f"{folder}/WNID/*.JPEG, or give another data_dir."
-            )
+        require_folders(self.name, self.data_dir, [split])
         present, wnids = visible(folder), _all_wnids(folder)
         unknown = [name for name in present if name not in wnids]
-        if unknown or not present:
-            what = f"{folder / unknown[0]} is not a class of ImageNet" if unknown else f"{folder} is empty"
-            raise UserError(f"{what}; the images must lie in {folder}/WNID/*.JPEG.")
+        if unknown:
+            where = f"the images must lie in {folder}/WNID/*.JPEG"
+            raise UserError(f"{folder / unknown[0]} is not a class of ImageNet; {where}.")
         images = _list_images(folder, present, wnids, _cut(train))
         return {"train": images} if train else {"val": images, "test": images}
 

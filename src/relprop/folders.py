@@ -1,0 +1,33 @@
+"""Which folders a data set needs. Imports no torch, so that a missing one is refused at once."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from relprop.errors import UserError
+
+CIFAR10_LAYOUT = "cifar10/{train,test}/CLASS/*"
+
+
+def require_folders(dataset: str, data_dir: str | Path, splits: Iterable[str]) -> None:
+    """Raise `UserError` if images of the splits "train", "val" or "test" are expected in a folder that is not there.
+
+    The digits need none; CIFAR-10 is downloaded unless `data_dir/cifar10` is a folder.
+    """
+    root = Path(data_dir).expanduser() / dataset
+    if dataset == "imagenet":
+        for part in {"train" if split == "train" else "val" for split in splits}:
+            _require_imagenet(root / part)
+    if dataset == "cifar10" and root.is_dir():
+        for part in {"test" if split == "test" else "train" for split in splits}:
+            if not (root / part).is_dir():
+                raise UserError(f"The folder {root / part} is missing; the images must lie in {CIFAR10_LAYOUT}.")
+
+
+def _require_imagenet(folder: Path) -> None:
+    if not folder.is_dir():
+        raise UserError(
+            f"There is no ImageNet at {folder}; request it from https://image-net.org and unpack it as "
+            f"{folder}/WNID/*.JPEG, or give another data_dir."
+        )
+    if all(path.name.startswith(".") for path in folder.iterdir()):
+        raise UserError(f"{folder} is empty; the images must lie in {folder}/WNID/*.JPEG.")
