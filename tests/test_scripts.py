@@ -42,7 +42,14 @@ def test_vgg16_in_mixed_precision_as_the_readme_says(tmp_path: Path) -> None:
 
 def test_lrp_with_flows_skip_as_the_readme_says(tmp_path: Path) -> None:
     """In an empty folder: a network is trained first; W&B gets an offline run with pictures, table and summary."""
-    words = ("method=lrp", "skip=flows_skip", "dataset.epochs=1", "images=10")
+    words = (
+        "method=lrp",
+        "skip=flows_skip",
+        "dataset.epochs=1",
+        "+trainer.limit_train_batches=8",
+        "images=10",
+        "metric.step=64",
+    )
     output = script("visualize", *words, cwd=tmp_path)
     assert "training resnet20 on digits" in output
     folder = only(tmp_path, "outputs/visualize/*")
@@ -82,7 +89,9 @@ def test_benchmark_prints_one_json_object_per_line(tmp_path: Path) -> None:
 def test_quickstart(tmp_path: Path) -> None:
     """The README's first command, in the environment that runs this test: at least 97 % on the test digits."""
     environment = {"VIRTUAL_ENV": sys.prefix, "COLUMNS": "120"}
-    output = run("bash", str(ROOT / "exp.sh"), "quickstart", f"output_dir={tmp_path}", cwd=tmp_path, **environment)
+    output = run(
+        "bash", str(ROOT / "exp.sh"), "quickstart", "images=40", f"output_dir={tmp_path}", cwd=tmp_path, **environment
+    )
     training = json.loads(only(tmp_path, "train/*/summary.json").read_text())
     assert training["n"] == 360
     assert training["test_accuracy"] >= 0.97

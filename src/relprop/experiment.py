@@ -59,7 +59,7 @@ def visualize(config: DictConfig, checkpoint: Path | None) -> None:
     network, source = load_network(checkpoint, config.model.name, data, train_now)
     log.info("explaining %s", source)
     explain = _explain(config, network, data)
-    title = f"{_describe(config.method.name, _options(config.method))}, {config.model.name} on {data.name}"
+    title = f"{_describe(config)}, {config.model.name} on {data.name}"
     report = Report(explain, folder, title, config.seed, _start(config, folder))
     trainer = _trainer(config, folder, [explain, report])
     trainer.test(Predictor(network), data, verbose=False)
@@ -156,14 +156,15 @@ def _explain(config: DictConfig, network: nn.Module, data: ImageDataModule) -> E
     explainer = get_explainer(config.method.name, network, **_options(config.method))
     metric = get_metric(config.metric.name, network, **_options(config.metric), mean=data.mean, std=data.std)
     labels = {"dataset": data.name, "model": config.model.name, "method": config.method.name, **_options(config.method)}
-    return Explain(explainer, metric, config.reduction, config.target, labels, keep=config.sheet)
+    return Explain(explainer, metric, data, config.reduction, config.target, labels, keep=config.sheet)
 
 
-def _describe(name: str, options: dict[str, Any]) -> str:
-    """Method, composite and skip, and whatever else is not the method's default, as on the command line."""
-    defaults = {key: p.default for key, p in inspect.signature(EXPLAINERS[name]).parameters.items()}
-    said = [key for key in options if key in ("composite", "skip") or options[key] != defaults[key]]
-    return " ".join([name, *(f"{key}={options[key]}" for key in said)])
+def _describe(config: DictConfig) -> str:
+    """Method, composite and skip, and whatever else is not a default, as on the command line."""
+    defaults = {key: p.default for key, p in inspect.signature(EXPLAINERS[config.method.name]).parameters.items()}
+    defaults |= {"composite": None, "skip": None, "start": config.composite.start}
+    said = [f"{key}={value}" for key, value in _options(config.method).items() if value != defaults[key]]
+    return " ".join([config.method.name, *said])
 
 
 def _print_scores(summary: dict[str, Any], scores: tuple[str, ...], folder: Path) -> None:

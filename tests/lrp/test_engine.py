@@ -5,11 +5,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
-from torchvision.models import resnet18, vgg11_bn
+from torchvision.models import resnet18
 
 from relprop import LRP, UnsupportedOperationError
 from relprop.lrp import COMPOSITES, SPLITS, STARTS
 from relprop.lrp.start import keep_largest
+from relprop.models import build_model
 from tests.networks import Functional, PreActivation, randomize_batchnorm
 
 
@@ -152,22 +153,15 @@ def test_start(start: str, model: nn.Module, images: Tensor) -> None:
     assert ((first != 0).sum(1) == (10 if start == "softmax" else 1)).all()
 
 
-def test_trace_holds_every_step_and_conserves(images: Tensor) -> None:
+def test_trace_holds_every_step_and_conserves() -> None:
     torch.manual_seed(0)
-    model = vgg11_bn(num_classes=10).eval()
-    engine = LRP(model, composite="zplus")
+    engine = LRP(build_model("vgg11_bn", num_classes=10, image_size=32), composite="zplus", start="one")
     images = torch.randn(2, 3, 32, 32)
     steps = engine.trace(images)
     assert list(steps) == [step.name for step in engine.graph.steps]
     assert torch.equal(steps["input"], engine.attribute(images))
     for name, relevance in steps.items():
-        torch.testing.assert_close(
-            relevance.flatten(1).sum(1),
-            steps["classifier.6"].sum(1),
-            rtol=1e-2,
-            atol=0,
-            msg=lambda m, n=name: f"{n}: {m}",
-        )
+        assert relevance.flatten(1).sum(1).tolist() == pytest.approx([1, 1], rel=1e-3), name
 
 
 @settings(max_examples=25, deadline=None)
@@ -227,50 +221,6 @@ def test_keep_largest() -> None:
     assert torch.equal(keep_largest(relevance, 0.5), torch.tensor([[[4.0, 0], [3, 0]], [[0, 0], [5, 0]]]))
     assert torch.equal(keep_largest(relevance, 0.01), torch.tensor([[[4.0, 0], [0, 0]], [[0, 0], [5, 0]]]))
     assert keep_largest(relevance, 1.0) is relevance
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"composite": "nope"}, "composite=nope is unknown; choose one of: otsuki2024, fischer2021, zplus"),
-        ({"skip": "nope"}, "skip=nope is unknown; choose one of: latest, simple, flows_skip, flows_skip_simple"),
-        ({"start": "nope"}, "start=nope is unknown; choose one of: probability, softmax, logit, one"),
-        ({"bn": "nope"}, "bn=nope is unknown; choose one of: pass, fold"),
-        ({"relevance_filter": 0.0}, "relevance_filter=0.0 must be above 0 and at most 1"),
-        ({"relevance_filter": 1.5}, "relevance_filter=1.5 must be above 0 and at most 1"),
-    ],
-)
-def test_unknown_options_are_refused(options: dict[str, object], message: str, model: nn.Module) -> None:
-    with pytest.raises(ValueError, match=message):
-        LRP(model, **options)
-
-
-@pytest.mark.parametrize(
-    ("bad", "message"),
-    [
-        (torch.zeros(3, 16, 16), r"floating-point tensor \(N, C, H, W\), not torch.float32 \(3, 16, 16\)"),
-        (torch.zeros(1, 3, 16, 16, dtype=torch.uint8), "floating-point tensor"),
-        (torch.zeros(0, 3, 16, 16), "empty batch"),
-        (torch.full((2, 3, 16, 16), torch.nan), r"images \[0, 1\] contain NaN"),
-    ],
-)
-def test_bad_images_are_refused(bad: Tensor, message: str, model: nn.Module) -> None:
-    with pytest.raises(ValueError, match=message):
-        LRP(model).attribute(bad)
-
-
-@pytest.mark.parametrize(
-    ("target", "message"),
-    [
-        (10, r"must be in 0…9, not \[10, 10, 10\]"),
-        (-1, "must be in 0…9"),
-        (torch.tensor([0, 1]), "one class for each of the 3 images"),
-        (torch.tensor([0.0, 1.0, 2.0]), "must be class indices"),
-    ],
-)
-def test_bad_targets_are_refused(target: Tensor | int, message: str, model: nn.Module, images: Tensor) -> None:
-    with pytest.raises((ValueError, TypeError), match=message):
-        LRP(model).attribute(images, target)
 
 
 def test_repr_shows_the_rule_of_every_step(model: nn.Module) -> None:

@@ -14,7 +14,8 @@ from relprop.metrics import HeatmapMetric
 class Explain(L.Callback):
     """Heatmaps and scores of all test images.
 
-    `explainer` gives attributions, `reduction` makes heatmaps of them, `metric` scores these. `target` is the class
+    `explainer` gives attributions of the test images of `data`, `reduction` makes heatmaps of them, `metric` scores
+    these. `target` is the class
     that is explained and scored: "predicted" or "label". `labels` (method, options) go into every row.
     `keep` images, evenly spread over the test, stay with their heatmaps in `images` and `heatmaps`; `shown` says which
     rows they are.
@@ -24,13 +25,14 @@ class Explain(L.Callback):
         self,
         explainer: Explainer,
         metric: HeatmapMetric,
+        data: ImageDataModule,
         reduction: str,
         target: str,
         labels: dict[str, Any],
         keep: int,
     ) -> None:
-        self.explainer, self.metric, self.reduction = explainer, metric, reduction
-        self.target, self.labels, self.keep = target, labels, keep
+        self.explainer, self.metric, self.data = explainer, metric, data
+        self.reduction, self.target, self.labels, self.keep = reduction, target, labels, keep
         self.shown: list[int] = []
         self._facts: list[dict[str, Any]] = []
         self._images: list[Tensor] = []
@@ -56,8 +58,7 @@ class Explain(L.Callback):
         self.metric.to(pl_module.device)
         self.metric.reset()
         self._facts, self._images, self._heatmaps = [], [], []
-        data: ImageDataModule = trainer.datamodule  # type: ignore[attr-defined]
-        total = data.test_size
+        total = self.data.test_size
         self.shown = torch.linspace(0, total - 1, min(self.keep, total)).long().tolist()
 
     def on_test_batch_end(
@@ -75,9 +76,8 @@ class Explain(L.Callback):
         target = predicted if self.target == "predicted" else batch.labels
         heatmaps = reduce_channels(self.explainer(batch.images, target), self.reduction)
         self.metric.update(batch.images, heatmaps, target)
-        data: ImageDataModule = trainer.datamodule  # type: ignore[attr-defined]
         places = [i - len(self._facts) for i in self.shown if 0 <= i - len(self._facts) < len(heatmaps)]
-        self._images.extend(data.denormalize(batch.images[places]).cpu())
+        self._images.extend(self.data.denormalize(batch.images[places]).cpu())
         self._heatmaps.extend(heatmaps[places].float().cpu())
         columns = {
             "index": batch.indices,

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+from matplotlib.figure import Figure
 
 from relprop.callbacks.explain import Explain
 from relprop.callbacks.loggers import log_figure, log_summary, log_table
-from relprop.data import ImageDataModule
 from relprop.metrics import InsertionDeletion
 from relprop.results import device_name, summarize, write_rows, write_summary
 from relprop.visualization import contact_sheet, insertion_deletion_curves, save_figure
@@ -51,7 +51,7 @@ class Report(L.Callback):
         }
         write_rows(rows, self.folder / "results.jsonl")
         write_summary(self.summary, self.folder / "summary.json")
-        figures = {"heatmaps": self._contact_sheet(rows, trainer.datamodule)}  # type: ignore[attr-defined]
+        figures = {"heatmaps": self._contact_sheet(rows)}
         if isinstance(metric, InsertionDeletion):
             figures["curves"] = insertion_deletion_curves(rows, self.title)
         for name, figure in figures.items():
@@ -63,9 +63,9 @@ class Report(L.Callback):
             log_table(logger, "scores", columns, [[row[column] for column in columns] for row in rows])
             log_summary(logger, {name: self.summary[name]["mean"] for name in metric.scores})
 
-    def _contact_sheet(self, rows: list[dict[str, Any]], data: ImageDataModule) -> Any:
+    def _contact_sheet(self, rows: list[dict[str, Any]]) -> Figure:
         shown = [rows[i] for i in self.explain.shown]
-        names = data.class_names
+        names = self.explain.data.class_names
         captions = [f"{names[r['label']]} → {names[r['predicted']]} {r['probability']:.2f}" for r in shown]
         correct = [row["label"] == row["predicted"] for row in shown]
         pictures = (self.explain.images, self.explain.heatmaps)
