@@ -1,3 +1,6 @@
+import os
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -6,3 +9,21 @@ import torch
 def _one_thread_per_worker() -> None:
     """pytest-xdist runs one worker per core; more threads than that only fight for them."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def data_dir() -> Path:
+    """The folder of the real data sets; tests that ask for it carry the mark `data`."""
+    return _folder("RELPROP_DATA")
+
+
+@pytest.fixture
+def weights_dir() -> Path:
+    """The folder of the trained weights; tests that ask for it carry the mark `weights`."""
+    return _folder("RELPROP_WEIGHTS")
+
+
+def _folder(variable: str) -> Path:
+    if not os.environ.get(variable):
+        pytest.skip(f"{variable} is not set")
+    return Path(os.environ[variable])
