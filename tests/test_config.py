@@ -88,7 +88,7 @@ REFUSED = [
     ("train", "optimizer.lr=-1", "optimizer.lr=-1 is not valid"),
     ("train", "trainer.max_epochs=0", "trainer.max_epochs=0 is not valid"),
     ("train", "+foo=1", "foo is unknown; the config has: seed"),
-    ("train", "output_dir=/proc/nope", "cannot write /proc/nope.*; choose another output_dir"),
+    ("train", "output_dir=/proc/nope", "/proc/nope.*: No such file or directory; check this path, its permissions"),
     ("visualize", "dataset=imagenet model=resnet50", "There is no ImageNet at data/imagenet/val; request it from"),
     ("train", "dataset=imagenet model=resnet50", "There is no ImageNet at data/imagenet/(train|val); request it"),
     ("benchmark", "repeats=many", "repeats=many is not valid; it takes a whole number of at least 1"),

@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from relprop.config import check_values, explain_refusal
 from relprop.errors import UserError
 
-UNWRITABLE = (errno.EACCES, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.ENOSPC)
+PATH_TROUBLE = (errno.EACCES, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.ENOSPC)
 Task = Callable[[DictConfig], None]
 
 
@@ -45,9 +45,9 @@ def command(name: str, folder: Path) -> Callable[[Task], Callable[[], None]]:
             except (HydraException, OmegaConfBaseException) as error:
                 _end(explain_refusal(error, folder, name))
             except OSError as error:
-                if error.errno not in UNWRITABLE:
+                if error.errno not in PATH_TROUBLE:
                     raise
-                _end(f"cannot write {error.filename}: {error.strerror}; choose another output_dir")
+                _end(f"{error.filename}: {error.strerror}; check this path, its permissions and the free space")
 
         return main
 

@@ -174,6 +174,13 @@ def test_bad_input_is_refused(images, heatmaps: Tensor, target: list[float], mes
         metric(classifier()).update(torch.randn(images), heatmaps, torch.tensor(target))
 
 
+def test_nan_images_are_refused_by_index() -> None:
+    images = torch.randn(3, 3, 8, 8)
+    images[1, 0, 2, 2] = torch.nan
+    with pytest.raises(ValueError, match=r"images \[1\] contain NaN"):
+        metric(classifier()).update(images, torch.rand(3, 8, 8), torch.tensor([0, 1, 2]))
+
+
 def test_bad_options_are_refused() -> None:
     with pytest.raises(ValueError, match="protocol=nope is unknown; choose one of: strict, otsuki2024"):
         metric(classifier(), protocol="nope")

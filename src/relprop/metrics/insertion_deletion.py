@@ -39,9 +39,9 @@ class InsertionDeletion(HeatmapMetric):
     deletion: list[Tensor]
     target: list[Tensor]
     forwards: Tensor
+    requested: Tensor
     _fractions: Tensor
     _abscissae: Tensor
-    requested: Tensor
 
     def __init__(
         self,
