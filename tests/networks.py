@@ -1,8 +1,12 @@
 """Small networks that tests build: written with modules and with functions, in place and not."""
 
+from collections import OrderedDict
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 
 class Functional(nn.Module):
@@ -49,7 +53,7 @@ class PreActivation(nn.Module):
 def randomize_batchnorm(model: nn.Module) -> nn.Module:
     """Running statistics and affine parameters as after a training, so that folding has something to fold."""
     for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
+        if isinstance(module, _BatchNorm) and module.track_running_stats:
             nn.init.uniform_(module.running_mean, -0.5, 0.5)
             nn.init.uniform_(module.running_var, 0.5, 2.0)
             nn.init.uniform_(module.weight, -1.0, 1.5)
@@ -87,3 +91,46 @@ class ChangedView(nn.Module):
         x = self.conv(x)
         self.relu(x[:, :2])
         return self.head(F.adaptive_avg_pool2d(x, 1).flatten(1))
+
+
+class Block(nn.Module):
+    """Layers for 4 channels and 8 × 8 pixels, and any function of them and of x, which is never below zero."""
+
+    def __init__(self, function: Callable[["Block", Tensor], Tensor], **modules: nn.Module) -> None:
+        super().__init__()
+        self.function = function
+        self.conv, self.other, self.merge = nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 4, 1), nn.Conv2d(8, 4, 1)
+        self.norm, self.fc = nn.BatchNorm2d(4), nn.Linear(4, 4)
+        self.relu, self.inplace, self.dropout = nn.ReLU(), nn.ReLU(inplace=True), nn.Dropout()
+        self.maxpool, self.avgpool, self.upsample = nn.MaxPool2d(2), nn.AvgPool2d(2), nn.Upsample(scale_factor=2)
+        self.flatten, self.pad = nn.Flatten(), nn.ZeroPad2d(1)
+        self.scale = nn.Parameter(torch.rand(4, 1, 1) + 0.5)
+        self.register_buffer("shift", torch.randn(4, 1, 1))
+        for name, module in modules.items():
+            self.add_module(name, module)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(self, x)
+
+
+def network_of(*functions: Callable[[Block, Tensor], Tensor], seed: int = 0, **modules: nn.Module) -> nn.Module:
+    """Stem, batch norm, ReLU, blocks of these functions, and a head for 5 classes, in evaluation mode.
+
+    The same weights whenever it is called with as many functions; `modules` are more layers for the blocks.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        layers = OrderedDict(stem=nn.Conv2d(3, 4, 3, padding=1), norm=nn.BatchNorm2d(4), relu=nn.ReLU())
+        layers.update(pool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten(), head=nn.Linear(4, 5))
+        layers.update({f"block{number}": Block(function, **modules) for number, function in enumerate(functions)})
+        for name in ("pool", "flatten", "head"):
+            layers.move_to_end(name)
+        return randomize_batchnorm(nn.Sequential(layers)).eval()
+
+
+def dimensional(dimensions: int) -> nn.Module:
+    """Convolution, batch norm, ReLU, pooling, transposed convolution in one, two or three dimensions."""
+    names = ("Conv", "BatchNorm", "MaxPool", "ConvTranspose", "AvgPool", "AdaptiveAvgPool")
+    conv, norm, maxpool, up, avgpool, last = (getattr(nn, f"{name}{dimensions}d") for name in names)
+    layers = [conv(2, 4, 3, padding=1), norm(4), nn.ReLU(), maxpool(2), up(4, 4, 2, stride=2), avgpool(2), last(2)]
+    return randomize_batchnorm(nn.Sequential(*layers, nn.Flatten(), nn.Linear(4 * 2**dimensions, 3))).eval()

@@ -1,153 +1,147 @@
-"""Every rule against a literal form of its formula: the Jacobian as a matrix, sums written out, float64."""
+"""Every rule against a literal form of its formula (`literal.py`), through the engine, to 1e-9 in float64."""
+
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
-from relprop.lrp.linear import LinearMap
-from relprop.lrp.rules import Layer, MaxAsAverage, Pass, Proportional, WinnerTakesAll, ZPlus, ZPlusOnes
+from relprop.errors import UserError
+from relprop.lrp import LRP, Composite, Named, OfKind
+from relprop.lrp.rules import AlphaBeta, Epsilon, Gamma, Pass, Stop, ZBox
+from tests.lrp.layers import LAYERS, Bench, bench, proportional_rules
+from tests.lrp.literal import FORMULAS, Case, propagated
 
-EPS = 1e-3
-LAYERS = {
-    "conv": (lambda: nn.Conv2d(3, 4, 3, padding=1), (3, 6, 5)),
-    "strided": (lambda: nn.Conv2d(3, 4, 3, stride=2, padding=1, bias=False), (3, 7, 6)),
-    "dilated": (lambda: nn.Conv2d(2, 3, 3, dilation=2), (2, 7, 6)),
-    "grouped": (lambda: nn.Conv2d(4, 6, 3, groups=2, padding=1), (4, 5, 5)),
-    "same": (lambda: nn.Conv2d(2, 3, 3, padding="same"), (2, 5, 5)),
-    "valid": (lambda: nn.Conv2d(2, 3, 2, padding="valid"), (2, 5, 5)),
-    "linear": (lambda: nn.Linear(6, 5), (6,)),
-}
+# A warning of torch's own, from the layers that the matrices are made of.
+pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
+TOLERANCE = 1e-9
+SEEDS = range(2)
 
 
-def weighted(name: str, nonnegative: bool) -> tuple[Layer, Tensor, Tensor]:
-    """A random layer, its input (2, …) and a relevance of its output."""
+def wrong(bench: Bench, images: Tensor, layer: nn.Module) -> list[str]:
+    """The rules by which the engine and the literal formulas for `layer` do not agree."""
+    mean, std = (torch.tensor(v, dtype=torch.float64).view(-1, *[1] * (images.dim() - 2)) for v in bench.box)
+    lowest, highest = (((pixel - mean) / std).expand(images.shape[1:]).flatten() for pixel in (0, 1))
+    case, behind = (Case(layer, a, lowest, highest) for a in (images, images.clamp(min=0)))
+    found = []
+    for one in bench.explain(images):
+        expected = propagated(one.rule, behind if one.relu else case, one.outputs)
+        error = (one.inputs.flatten(1) - expected).abs().max() / expected.abs().max()
+        if not error <= TOLERANCE:
+            found.append(f"{one.rule}{' behind a ReLU' if one.relu else ''}: {error:.1e}")
+    return found
+
+
+def test_every_rule_has_a_literal_form() -> None:
+    assert set(proportional_rules()) == set(FORMULAS)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_every_rule_gives_what_its_formula_says(name: str) -> None:
+    for seed in SEEDS:
+        images = bench(name).draw(seed)
+        assert wrong(bench(name), images, bench(name).layer) == [], f"seed {seed}"
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_what_no_input_gets_is_accounted_for(name: str) -> None:
+    """With "distribute" nothing is lost but the relevance of neurons that have no input."""
+    images = bench(name).draw(0)
+    joined = Case(bench(name).layer, images, images, images).w(torch.ones_like).sum(1) > 0
+    for one, row in zip(bench(name).explain(images), bench(name).audit(images), strict=True):
+        scale = TOLERANCE * one.outputs.abs().sum().item()
+        assert row.relevance_out == pytest.approx(one.outputs.sum().item(), abs=scale)
+        assert row.relevance_in == pytest.approx(one.inputs.sum().item(), abs=scale)
+        assert row.relevance_in + row.lost == pytest.approx(row.relevance_out, abs=scale), one.rule
+        if getattr(one.rule, "bias", "") == "distribute":
+            stranded = one.outputs.flatten(1)[:, ~joined].sum().item()
+            assert row.lost == pytest.approx(stranded, abs=scale), one.rule
+
+
+@pytest.mark.parametrize("bn", ["pass", "fold"])
+@pytest.mark.parametrize(
+    ("build", "norm", "shape"),
+    [
+        (lambda: nn.Conv2d(2, 4, 3, padding=1), nn.BatchNorm2d(4, affine=False), (2, 4, 3)),
+        (lambda: nn.ConvTranspose1d(2, 3, 3, stride=2, bias=False), nn.BatchNorm1d(3), (2, 4)),
+        (lambda: nn.Linear(6, 5), nn.BatchNorm1d(5), (6,)),
+    ],
+)
+def test_rules_see_the_layer_with_its_batch_norm_or_without(
+    build: Any, norm: nn.Module, shape: tuple[int, ...], bn: str
+) -> None:
+    layer = build()
+    for value in (norm.running_mean, norm.running_var, *norm.parameters()):
+        nn.init.uniform_(value, 0.5, 2.0)
+    both = Bench(layer, shape, norm, bn=bn)
+    images = both.draw(0)
+    if bn == "fold" and isinstance(layer, nn.Linear):
+        layer = fuse_linear_bn_eval(layer, norm)
+    elif bn == "fold":
+        layer = fuse_conv_bn_eval(layer, norm, transpose=isinstance(layer, nn.ConvTranspose1d))
+    assert wrong(both, images, layer) == []
+
+
+@pytest.mark.parametrize("name", ["conv", "strided", "transposed", "linear", "average", "mean"])
+@pytest.mark.parametrize("weight", [1.0, -1.0])
+def test_a_black_image_gives_no_relevance_and_no_nan(name: str, weight: float) -> None:
+    """0/0 = 0, also where weights of one sign leave nothing of a part of the rule."""
+    images = torch.zeros_like(bench(name).draw(0))
+    if hasattr(bench(name).layer, "weight"):
+        nn.init.constant_(bench(name).layer.weight, weight)
+    for one in bench(name).explain(images):
+        assert one.inputs.isfinite().all(), one.rule
+        if one.rule.needs_input and not isinstance(one.rule, ZBox) and getattr(one.rule, "bias", "") != "distribute":
+            assert not one.inputs.any(), one.rule
+
+
+def test_zbox_knows_the_channels_of_a_flattened_image() -> None:
+    conv = nn.Conv2d(3, 4, (2, 5), dtype=torch.float64)
+    dense = nn.Linear(30, 4, dtype=torch.float64)
+    dense.load_state_dict({"weight": conv.weight.detach().flatten(1), "bias": conv.bias.detach()})
+    images = torch.rand(2, 3, 2, 5, dtype=torch.float64)
+    convolved, flattened = (
+        LRP(
+            nn.Sequential(*layers),
+            Composite("", ((OfKind("conv", "linear"), ZBox()),)),
+            dtype="float64",
+            mean=(0.3, 0.4, 0.5),
+            std=(0.2, 0.3, 0.4),
+        ).attribute(images)
+        for layers in ((conv, nn.Flatten()), (nn.Flatten(), dense))
+    )
+    torch.testing.assert_close(flattened, convolved, rtol=TOLERANCE, atol=TOLERANCE)
+
+
+def test_pass_hands_on_everything_and_stop_nothing() -> None:
     torch.manual_seed(0)
-    build, shape = LAYERS[name]
-    module = build().double()
-    a = torch.randn(2, *shape, dtype=torch.float64)
-    a = a.clamp(min=0) if nonnegative else a
-    bias = None if module.bias is None else module.bias.detach()
-    layer = Layer(module, LinearMap(module), module.weight.detach(), bias, nonnegative)
-    return layer, a, torch.randn_like(module(a)).detach()
-
-
-def jacobian(module: nn.Module, shape: torch.Size) -> Tensor:
-    """W (outputs, inputs) of a linear module, its bias left out."""
-    zeros = torch.zeros(1, *shape, dtype=torch.float64)
-    basis = torch.eye(zeros.numel(), dtype=torch.float64).view(-1, *shape)
-    with torch.no_grad():
-        return (module(basis) - module(zeros)).flatten(1).T
-
-
-def share_out(products: Tensor, relevance: Tensor) -> Tensor:
-    """R_i = Σ_j p_ij R_j / (Σ_i p_ij + ε) for products (images, outputs, inputs)."""
-    c = relevance.flatten(1) / (products.sum(2) + EPS)
-    return torch.einsum("noi,no->ni", products, c)
-
-
-@pytest.mark.parametrize("name", LAYERS)
-@pytest.mark.parametrize("nonnegative", [True, False])
-def test_zplus(name: str, nonnegative: bool) -> None:
-    layer, a, relevance = weighted(name, nonnegative)
-    products = (jacobian(layer.module, a.shape[1:]) * a.flatten(1).unsqueeze(1)).clamp(min=0)
-    rule = ZPlus(EPS)
-    result = rule(layer, rule.prepare(layer), a, relevance.clone())
-    torch.testing.assert_close(result.flatten(1), share_out(products, relevance), rtol=1e-9, atol=1e-12)
-
-
-@pytest.mark.parametrize("name", LAYERS)
-def test_zplus_forms_agree_on_nonnegative_input(name: str) -> None:
-    layer, a, relevance = weighted(name, nonnegative=True)
-    general = Layer(layer.module, layer.map, layer.weight, layer.bias, nonnegative=False)
-    rule = ZPlus(EPS)
-    fast = rule(layer, rule.prepare(layer), a, relevance.clone())
-    torch.testing.assert_close(fast, rule(general, rule.prepare(general), a, relevance.clone()), rtol=1e-9, atol=1e-12)
-
-
-@pytest.mark.parametrize("name", LAYERS)
-def test_zplus_ones(name: str) -> None:
-    layer, a, relevance = weighted(name, nonnegative=False)
-    products = jacobian(layer.module, a.shape[1:]).clamp(min=0).expand(2, -1, -1)
-    rule = ZPlusOnes(EPS)
-    prepared = rule.prepare(layer)
-    for _ in range(2):  # the second time from the stored denominator
-        result = rule(layer, prepared, a, relevance.clone())
-        torch.testing.assert_close(result.flatten(1), share_out(products, relevance), rtol=1e-9, atol=1e-12)
-
-
-POOLS = {
-    "average": nn.AvgPool2d(2),
-    "overlapping": nn.AvgPool2d(3, 2, padding=1),
-    "uncounted padding": nn.AvgPool2d(3, 2, padding=1, count_include_pad=False, ceil_mode=True),
-    "adaptive": nn.AdaptiveAvgPool2d((3, 2)),
-    "adaptive, upwards": nn.AdaptiveAvgPool2d((9, 8)),
-    "global": nn.AdaptiveAvgPool2d(1),
-}
-
-
-def pooled(module: nn.Module, size: tuple[int, int] = (7, 6)) -> tuple[Layer, Tensor, Tensor]:
-    torch.manual_seed(1)
-    a = torch.rand(2, 3, *size, dtype=torch.float64)
-    return Layer(module, LinearMap(module), None, None, True), a, torch.randn_like(module(a))
-
-
-@pytest.mark.parametrize("name", POOLS)
-def test_proportional(name: str) -> None:
-    layer, a, relevance = pooled(POOLS[name])
-    products = jacobian(layer.module, a.shape[1:]) * a.flatten(1).unsqueeze(1)
-    result = Proportional(EPS)(layer, None, a, relevance.clone())
-    torch.testing.assert_close(result.flatten(1), share_out(products, relevance), rtol=1e-9, atol=1e-12)
+    model = nn.Sequential(nn.Conv2d(2, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(12, 2))
+    images = torch.rand(1, 2, 4, 4)
+    composite = Composite("", ((Named("1"), Pass()), (Named("0"), Stop()), (OfKind("linear"), Epsilon())))
+    trace = LRP(model, composite).trace(images)
+    assert torch.equal(trace["1"], trace["0"]) and trace["0"].any()
+    assert torch.equal(trace["input"], torch.zeros_like(images))
+    row = LRP(model, composite).audit(images).rows[-1]
+    assert (row.relevance_in, row.absorbed) == (0, {"stop": pytest.approx(trace["0"].sum().item())})
 
 
 @pytest.mark.parametrize(
-    ("pool", "size"),
+    ("rule", "options", "message"),
     [
-        (nn.MaxPool2d(2), (8, 6)),
-        (nn.MaxPool2d(2), (7, 5)),
-        (nn.MaxPool2d(3, 2, 1), (8, 6)),
-        (nn.MaxPool2d(3, 2, 1), (7, 5)),
-        (nn.MaxPool2d(3, 2, ceil_mode=True), (8, 9)),
-        (nn.MaxPool2d(3, 2), (9, 8)),
-        (nn.MaxPool2d((2, 3), (2, 3)), (6, 9)),
+        (Epsilon, {"bias": "nope"}, "bias=nope is unknown; choose one of: absorb, ignore, distribute"),
+        (Gamma, {"gamma": 0.0}, "gamma=0.0 must be above 0"),
+        (AlphaBeta, {"alpha": 2.0, "beta": 0.5}, "α − β must be 1"),
+        (AlphaBeta, {"alpha": 0.0, "beta": -1.0}, "β must not be negative"),
     ],
 )
-def test_max_as_average(pool: nn.MaxPool2d, size: tuple[int, int]) -> None:
-    """R_i = a_i R_j / (avg_j(a) + ε) / |window|, one window, one row and one column at a time."""
-    layer, a, relevance = pooled(pool, size)
-    height, width = pool.stride if isinstance(pool.stride, tuple) else (pool.stride, pool.stride)
-    expected = torch.zeros_like(a)
-    for row in range(relevance.shape[2]):
-        for column in range(relevance.shape[3]):
-            rows = slice(row * height, (row + 1) * height)
-            columns = slice(column * width, (column + 1) * width)
-            window = a[:, :, rows, columns]
-            average = window.mean((2, 3), keepdim=True)
-            share = window * relevance[:, :, row, column, None, None] / (average + EPS)
-            expected[:, :, rows, columns] += share / (window.shape[2] * window.shape[3])
-    result = MaxAsAverage(EPS)(layer, None, a, relevance.clone())
-    torch.testing.assert_close(result, expected, rtol=1e-9, atol=1e-12)
+def test_options_without_a_meaning_are_refused(rule: type, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        rule(**options)
 
 
-@pytest.mark.parametrize("pool", [nn.MaxPool2d(2, 2, 1), nn.MaxPool2d(3, 2, 1, ceil_mode=True)])
-def test_max_as_average_of_more_windows_than_the_stride_gives(pool: nn.MaxPool2d) -> None:
-    layer, a, relevance = pooled(pool, (8, 8))
-    own = nn.AvgPool2d(pool.kernel_size, pool.stride, pool.padding, pool.ceil_mode, count_include_pad=False)
-    products = jacobian(own, a.shape[1:]) * a.flatten(1).unsqueeze(1)
-    result = MaxAsAverage(EPS)(layer, None, a, relevance.clone())
-    torch.testing.assert_close(result.flatten(1), share_out(products, relevance), rtol=1e-9, atol=1e-12)
-
-
-@pytest.mark.parametrize("pool", [nn.MaxPool2d(2), nn.MaxPool2d(3, 2, 1), nn.MaxPool2d(3, 2, ceil_mode=True)])
-def test_winner_takes_all_is_the_gradient_of_max_pooling(pool: nn.MaxPool2d) -> None:
-    layer, a, relevance = pooled(pool)
-    a = a.requires_grad_()
-    (expected,) = torch.autograd.grad(pool(a), a, relevance)
-    result = WinnerTakesAll()(layer, None, a.detach(), relevance.clone())
-    torch.testing.assert_close(result, expected, rtol=0, atol=1e-15)
-    torch.testing.assert_close(result.sum(), relevance.sum())
-
-
-def test_pass_changes_nothing() -> None:
-    layer, a, _ = pooled(nn.MaxPool2d(2))
-    relevance = torch.randn_like(a)
-    torch.testing.assert_close(Pass()(layer, None, a, relevance.clone()), relevance, rtol=0, atol=0)
+def test_zbox_needs_the_range_of_the_pixels() -> None:
+    with pytest.raises(
+        UserError, match=r"0: the rule ZBox needs the range of the pixels; give LRP\(…, mean=…, std=…\)"
+    ):
+        LRP(nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten()), Composite("", ((OfKind("conv"), ZBox()),)))

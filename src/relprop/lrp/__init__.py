@@ -1,17 +1,33 @@
 """The LRP engine. Knows torch only."""
 
-from relprop.lrp.composites import COMPOSITES, Composite, list_composites
-from relprop.lrp.engine import LRP
+from relprop.lrp.audit import Audit, AuditRow
+from relprop.lrp.composites import Composite
+from relprop.lrp.engine import DTYPES, LRP, MEMORY_FORMATS
 from relprop.lrp.graph import UnsupportedOperationError
-from relprop.lrp.splits import SPLITS
+from relprop.lrp.patterns import Patterns, fit_patterns
+from relprop.lrp.presets import COMPOSITES, list_composites
+from relprop.lrp.rule import BIASES
+from relprop.lrp.selectors import At, Named, OfKind
+from relprop.lrp.splits import SPLITS, Split
 from relprop.lrp.start import STARTS
 
 __all__ = [
+    "BIASES",
     "COMPOSITES",
+    "DTYPES",
     "LRP",
+    "MEMORY_FORMATS",
     "SPLITS",
     "STARTS",
+    "At",
+    "Audit",
+    "AuditRow",
     "Composite",
+    "Named",
+    "OfKind",
+    "Patterns",
+    "Split",
     "UnsupportedOperationError",
+    "fit_patterns",
     "list_composites",
 ]

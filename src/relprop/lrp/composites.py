@@ -1,60 +1,81 @@
-"""Composites: which rule goes to which layer, by name."""
+"""Composites: which rule goes to which step."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from types import MappingProxyType
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any
 
-from relprop.lrp.graph import POOLING, WEIGHTED, Graph, Kind, Step
-from relprop.lrp.rules import MaxAsAverage, Pass, Proportional, Rule, WinnerTakesAll, ZPlus, ZPlusOnes
+from relprop.errors import UserError
+from relprop.lrp.graph import ELEMENTWISE, POOLING, WEIGHTED, Graph, Kind, Step, UnsupportedOperationError
+from relprop.lrp.rule import Rule
+from relprop.lrp.rules import Pass
+from relprop.lrp.selectors import Selector
 
-PASSES = frozenset({Kind.RELU, Kind.IDENTITY, Kind.BATCHNORM})
+NEEDS_RULE = WEIGHTED | POOLING | ELEMENTWISE
 
 
 @dataclass(frozen=True)
 class Composite:
-    """One rule each for the first weighted layers, all other weighted layers, max pooling and average pooling.
+    """Rules for steps: of all pairs (selector, rule), the first whose selector fits.
 
-    ReLU, dropout and batch norm pass relevance on. `start` is where relevance starts unless the caller says otherwise;
-    `source` is the publication.
+    Selectors are `OfKind`, `At`, `Named`, or any function of graph and step. Activations, dropout, batch norm and
+    constants pass relevance on unless a pair says otherwise; convolutions, linear layers and pooling must have a rule.
+
+    `source` is the publication. `start` and `skip` are where relevance starts and how additions divide it unless the
+    caller says otherwise. `differentiates`: products follow the product rule of derivatives, instead of giving
+    everything to the signal. `times_input`: the result is multiplied by the image.
     """
 
     source: str
-    first: Rule
-    weighted: Rule
-    maxpool: Rule
-    avgpool: Rule
+    rules: tuple[tuple[Selector, Rule], ...]
     start: str = "probability"
+    skip: str = "flows_skip"
+    differentiates: bool = False
+    times_input: bool = False
 
-    def rule(self, graph: Graph, step: Step) -> Rule | None:
-        """The rule of `step`; None for additions and routing, which need none."""
-        if step.kind in WEIGHTED:
-            is_first = graph.layers_before(step.index) == 1
-            return self.first if is_first else self.weighted
-        if step.kind in POOLING:
-            return self.maxpool if step.kind is Kind.MAXPOOL else self.avgpool
-        return Pass() if step.kind in PASSES else None
+    def override(self, *rules: tuple[Selector, Rule]) -> "Composite":
+        """The same composite with other rules for what these selectors fit."""
+        return replace(self, rules=(*rules, *self.rules))
+
+    def with_bias(self, bias: str) -> "Composite":
+        """The same composite whose rules all treat the bias as said; see `relprop.lrp.rules`."""
+        return replace(self, rules=tuple((selector, _with(rule, bias=bias)) for selector, rule in self.rules))
+
+    def assign(self, graph: Graph) -> dict[int, Rule]:
+        """The rule of every step that needs one, by index.
+
+        Raises `UnsupportedOperationError` for a layer without a rule, and `UserError` for a rule at the wrong kind of
+        step or a selector by name that fits nothing.
+        """
+        assigned = {}
+        for step in graph.steps:
+            if step.kind in NEEDS_RULE:
+                assigned[step.index] = self._rule(graph, step)
+        for selector, rule in self.rules:
+            if getattr(selector, "patterns", None) and not any(selector(graph, step) for step in graph.steps):
+                names = ", ".join(step.name for step in graph.steps if step.kind in WEIGHTED)
+                raise UserError(f"{selector} for {rule} fits no step; conv and linear layers: {names}")
+        return assigned
+
+    def _rule(self, graph: Graph, step: Step) -> Rule:
+        for selector, rule in self.rules:
+            if selector(graph, step):
+                if step.kind not in rule.kinds:
+                    raise UserError(f"{step.name}: {rule} is no rule for {step.kind} steps; it serves {_list(rule)}")
+                return rule
+        if step.kind in ELEMENTWISE:
+            return Pass()
+        raise UnsupportedOperationError(
+            f"{step.name}: the composite has no rule for {step.kind} steps; add one with "
+            f'Composite.override((OfKind("{step.kind}"), rule))'
+        )
 
 
-OTSUKI2024 = Composite(
-    source="Otsuki et al. 2024, Layer-Wise Relevance Propagation with Conservation Property for ResNet, ECCV",
-    first=ZPlusOnes(1e-5),
-    weighted=ZPlus(1e-5),
-    maxpool=MaxAsAverage(1e-5),
-    avgpool=Proportional(1e-5),
-)
-FISCHER2021 = replace(OTSUKI2024, source="Fischer 2021, real-time LRP for VGG-16, published code", start="softmax")
-ZPLUS = Composite(
-    source="Montavon et al. 2017, Explaining nonlinear classification decisions with deep Taylor decomposition",
-    first=ZPlus(),
-    weighted=ZPlus(),
-    maxpool=WinnerTakesAll(),
-    avgpool=Proportional(),
-)
-COMPOSITES: Mapping[str, Composite] = MappingProxyType(
-    {"otsuki2024": OTSUKI2024, "fischer2021": FISCHER2021, "zplus": ZPLUS}
-)
+def _with(rule: Any, **changes: Any) -> Any:
+    """`rule` with those of the changes that it has fields for."""
+    names = {field.name for field in fields(rule)} if is_dataclass(rule) else set()
+    if not names & changes.keys():
+        return rule
+    return replace(rule, **{name: value for name, value in changes.items() if name in names})
 
 
-def list_composites() -> list[str]:
-    """Names that `LRP(model, composite=…)` takes."""
-    return sorted(COMPOSITES)
+def _list(rule: Rule) -> str:
+    return ", ".join(kind for kind in Kind if kind in rule.kinds)

@@ -13,21 +13,28 @@ class Kind(StrEnum):
     """What a step does, as far as relevance is concerned."""
 
     INPUT = "input"
-    CONV = "conv"
+    CONV = "conv"  # transposed ones, too
     LINEAR = "linear"
     BATCHNORM = "batchnorm"
     RELU = "relu"
+    ACTIVATION = "activation"  # any other function of each value: SiLU, sigmoid, leaky ReLU
     IDENTITY = "identity"  # what evaluation mode leaves unchanged: dropout, nn.Identity
+    AFFINE = "affine"  # plus or times constants
     MAXPOOL = "maxpool"
-    AVGPOOL = "avgpool"
+    AVGPOOL = "avgpool"  # every linear map with fixed weights ≥ 0: averages, means, interpolation
     ADD = "add"
+    PRODUCT = "product"  # a signal times a gate
+    CONCAT = "concat"
     ROUTE = "route"  # moves values about without changing them: flatten, slice, zero padding
     SIZE = "size"  # gives numbers, not tensors: x.shape, x.size(0)
+    CONSTANT = "constant"  # a parameter or buffer that the network uses by itself
 
 
 WEIGHTED = frozenset({Kind.CONV, Kind.LINEAR})
 POOLING = frozenset({Kind.MAXPOOL, Kind.AVGPOOL})
-KEEPS_SIGN = POOLING | {Kind.IDENTITY, Kind.ADD, Kind.ROUTE}
+ELEMENTWISE = frozenset({Kind.RELU, Kind.ACTIVATION, Kind.IDENTITY, Kind.AFFINE, Kind.BATCHNORM})
+KEEPS_SIGN = POOLING | {Kind.IDENTITY, Kind.ADD, Kind.PRODUCT, Kind.CONCAT, Kind.ROUTE}
+NO_RELEVANCE = frozenset({Kind.SIZE, Kind.CONSTANT})
 
 
 class UnsupportedOperationError(UserError):
@@ -42,7 +49,8 @@ class Step:
     function it is the path of the module that calls it and the operation's name. Steps of a module have `module`,
     the others `function`, which takes the outputs of all steps so far, and the name of its `operation`.
     `nonnegative` says that no output is ever below zero. `batchnorm` is the index of the batch norm that directly
-    follows a weighted layer: the forward pass computes both at once.
+    follows a weighted layer: the two can be computed as one. `signal` is the input of a product that is not the gate,
+    `dim` the dimension of a concatenation.
     """
 
     index: int
@@ -54,6 +62,8 @@ class Step:
     operation: str = ""
     nonnegative: bool = False
     batchnorm: int | None = None
+    signal: int | None = None
+    dim: int = 0
 
 
 @dataclass(frozen=True)
@@ -72,11 +82,6 @@ class Graph:
                 consumers[source].append(step.index)
         return tuple(map(tuple, consumers))
 
-    @cached_property
-    def folded(self) -> frozenset[int]:
-        """Indices of the batch norms that are computed with the weighted layer before them."""
-        return frozenset(step.batchnorm for step in self.steps if step.batchnorm is not None)
-
     def layers_before(self, index: int, fork: int = 0) -> int:
         """Number of weighted layers on the longest way from the output of step `fork` to the output of `index`."""
         depth = {fork: 0}
@@ -85,6 +90,19 @@ class Graph:
             if ways:
                 depth[step.index] = max(ways) + (step.kind in WEIGHTED)
         return depth[index]
+
+    def position(self, index: int) -> int:
+        """How many weighted layers lie between the image and the weighted layer `index`, by the longest way."""
+        return self.layers_before(index) - 1
+
+    def position_from_end(self, index: int) -> int:
+        """-1 for a weighted layer with no other one between it and the logits, -2 for those before, and so on."""
+        height = {self.output: 0}
+        for step in reversed(self.steps[index : self.output + 1]):
+            ways = [height[i] + (self.steps[i].kind in WEIGHTED) for i in self.consumers[step.index] if i in height]
+            if ways:
+                height[step.index] = max(ways)
+        return -1 - height.get(index, 0)
 
     def ancestors(self, index: int) -> frozenset[int]:
         """The steps that step `index` depends on, itself included."""
@@ -102,7 +120,7 @@ def annotate(graph: Graph) -> Graph:
     steps: list[Step] = []
     for step in graph.steps:
         signs = [steps[source].nonnegative for source in step.inputs]
-        known = step.kind is Kind.RELU or (step.kind in KEEPS_SIGN and all(signs))
+        known = step.nonnegative or step.kind is Kind.RELU or (step.kind in KEEPS_SIGN and all(signs))
         after = [graph.steps[i] for i in graph.consumers[step.index]]
         folds = (
             step.kind in WEIGHTED and step.index != graph.output and len(after) == 1 and after[0].kind is Kind.BATCHNORM

@@ -11,12 +11,13 @@ class Addition:
     """A residual addition F + S: indices of the steps that give F (main branch) and S (shortcut).
 
     A shortcut without weighted layers since the fork is an `identity` (slicing and padding included, as in option A of
-    He et al. 2015 §3.3), else it is a `projection`.
+    He et al. 2015 §3.3), else it is a `projection`. `nonnegative` says that S never is below zero.
     """
 
     main: int
     shortcut: int
     kind: Literal["identity", "projection"]
+    nonnegative: bool = False
 
 
 def find_additions(graph: Graph) -> dict[int, Addition]:
@@ -30,4 +31,6 @@ def _classify(graph: Graph, step: Step) -> Addition:
     layers = {side: graph.layers_before(side, fork) for side in (left, right)}
     # fewest layers since the fork; among equals the fork itself, then the right operand, as in out += identity
     shortcut, main = sorted((right, left), key=lambda side: (layers[side], side != fork))
-    return Addition(main, shortcut, "identity" if layers[shortcut] == 0 else "projection")
+    return Addition(
+        main, shortcut, "identity" if layers[shortcut] == 0 else "projection", graph.steps[shortcut].nonnegative
+    )

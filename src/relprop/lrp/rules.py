@@ -1,163 +1,246 @@
 """Propagation rules: how the relevance R_j of a layer's outputs becomes the relevance R_i of its inputs.
 
-One small class per rule. Throughout, a_i is the layer's input, w_ij its weight from i to j, and
-c_j = R_j / (z_j + ε) the relevance per unit of the rule's denominator z_j.
+One small class per rule. Throughout, a_i is the layer's input, w_ij its weight from i to j, b_j its bias, x⁺ and x⁻ are
+the positive and the negative part of x. Every fraction is 0/0 = 0: its denominator is stabilized by ε.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
-from torch.nn.modules.utils import _pair
 
-from relprop.lrp.linear import LinearMap, transpose
-
-
-@dataclass(frozen=True)
-class Layer:
-    """What a rule knows of a step: its module, and for weighted layers the linear map, weights (…) and bias (out,).
-
-    `nonnegative` says that the input never is below zero.
-    """
-
-    module: Any
-    map: LinearMap
-    weight: Tensor | None
-    bias: Tensor | None
-    nonnegative: bool
-
-
-class Rule(ABC):
-    """Base of all rules. A rule has no state: what it needs of a layer's weights, `prepare` computes once."""
-
-    needs_input = True
-
-    def prepare(self, layer: Layer) -> Any:
-        """Whatever of the weights stays the same from call to call."""
-        return None
-
-    @abstractmethod
-    def __call__(self, layer: Layer, prepared: Any, a: Tensor, relevance: Tensor) -> Tensor:
-        """Relevance of the inputs, of the shape of `a`, from the relevance of the outputs, which may be overwritten.
-
-        Without `needs_input`, `a` tells shape, type and device only.
-        """
-
-
-def per_unit(relevance: Tensor, z: Tensor, eps: float) -> Tensor:
-    """c = R / (z + ε), written into the memory of z."""
-    return torch.div(relevance, z.add_(eps), out=z)
+from relprop.errors import UserError
+from relprop.lrp.graph import ELEMENTWISE, WEIGHTED, Kind
+from relprop.lrp.parts import Part, Term, identity, negative, positive
+from relprop.lrp.rule import BiasedRule, ProportionalRule, Rule
+from relprop.lrp.visit import Layer, Visit
 
 
 @dataclass(frozen=True)
-class ZPlus(Rule):
-    """z⁺-rule: only what excites a neuron gets relevance.
+class Epsilon(BiasedRule):
+    """LRP-ε: R_i = Σ_j a_i w_ij / (z_j + ε·sign z_j) R_j with z_j = Σ_i a_i w_ij + b_j (Bach et al. 2015, eq. 58).
 
-    R_i = a_i Σ_j w⁺_ij c_j with z_j = Σ_i a_i w⁺_ij for inputs a ≥ 0 (Montavon et al. 2017, "Explaining nonlinear
-    classification decisions with deep Taylor decomposition", eq. 12). Inputs of either sign: the positive part of
-    every product, a⁺w⁺ + a⁻w⁻, in place of a w⁺. The bias is left out; ε is added as it stands, since z ≥ 0.
+    With `signed=False`, ε is added as it stands, as in the code of Bermúdez Schettino 2022.
     """
 
     eps: float = 1e-6
+    signed: bool = True
 
-    def prepare(self, layer: Layer) -> tuple[Tensor, Tensor | None]:
-        w = layer.weight
-        assert w is not None
-        return w.clamp(min=0), None if layer.nonnegative else w.clamp(max=0)
+    @property
+    def needs_output(self) -> bool:  # type: ignore[override]
+        """z_j is what the forward pass has computed, unless the bias is left out."""
+        return self.bias != "ignore"
 
-    def __call__(self, layer: Layer, prepared: Any, a: Tensor, relevance: Tensor) -> Tensor:
-        w_pos, w_neg = prepared
-        if w_neg is None:
-            c = per_unit(relevance, layer.map(a, w_pos), self.eps)
-            return layer.map.transpose(c, w_pos, a.shape).mul_(a)
-        a_pos, a_neg = a.clamp(min=0), a.clamp(max=0)
-        c = per_unit(relevance, layer.map(a_pos, w_pos).add_(layer.map(a_neg, w_neg)), self.eps)
-        excited = layer.map.transpose(c, w_pos, a.shape).mul_(a_pos)
-        return excited.add_(layer.map.transpose(c, w_neg, a.shape).mul_(a_neg))
+    def parts(self, layer: Layer) -> tuple[Part, ...]:
+        """a w."""
+        stabilizer = {"eps": self.eps} if self.signed else {"offset": self.eps, "eps": 1e-6}
+        return (self.part(Term(identity, layer.weight), bias=layer.bias, **stabilizer),)
 
 
 @dataclass(frozen=True)
-class ZPlusOnes(Rule):
-    """z⁺-rule with an image of ones for the input: R_i = Σ_j w⁺_ij c_j with z_j = Σ_i w⁺_ij.
+class Zero(Epsilon):
+    """LRP-0: R_i = Σ_j a_i w_ij / z_j R_j with z_j = Σ_i a_i w_ij + b_j and 0/0 = 0 (Bach et al. 2015, eq. 56).
+
+    The denominator is kept off zero by 1e-6.
+    """
+
+
+@dataclass(frozen=True)
+class Norm(ProportionalRule):
+    """Every input's share of the signed sum, R_i = Σ_j a_i p_ij / (z_j + ε·sign z_j) R_j with z_j = Σ_i a_i p_ij.
+
+    For average pooling with its weights p (the `Norm` of zennit, Anders et al. 2021).
+    """
+
+    eps: float = 1e-6
+    needs_output = True
+    kinds = frozenset({Kind.AVGPOOL})
+
+    def parts(self, layer: Layer) -> tuple[Part, ...]:
+        """a p."""
+        return (Part((Term(identity, layer.weight),), eps=self.eps),)
+
+
+@dataclass(frozen=True)
+class Gamma(BiasedRule):
+    """LRP-γ: what points in the direction of z_j counts 1 + γ times (Montavon et al. 2019, "LRP: an overview", §10.2).
+
+    R_i = Σ_j (z_ij + γ z_ij⁺) / Σ_i (z_ij + γ z_ij⁺) R_j for z_ij = a_i w_ij and z_j = Σ_i z_ij + b_j ≥ 0; where
+    z_j < 0, z_ij⁻ takes the place of z_ij⁺, so that inputs and outputs may have either sign (generalized LRP-γ, as in
+    zennit). The bias counts as an input. For a ≥ 0 and z ≥ 0 this is w + γw⁺ in the place of w.
+    """
+
+    gamma: float = 0.25
+    eps: float = 1e-6
+    needs_output = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.gamma > 0:
+            raise UserError(f"gamma={self.gamma} must be above 0; γ = 0 is the rule 'zero'")
+
+    def parts(self, layer: Layer) -> tuple[Part, ...]:
+        """a⁺(w + γw⁺) + a⁻(w + γw⁻) where z ≥ 0; a⁺(w + γw⁻) + a⁻(w + γw⁺) where z < 0."""
+        up, down = self._amplified(layer.weight)
+        bias_up, bias_down = (None, None) if layer.bias is None else self._amplified(layer.bias)
+        options = {"offset": 0.0, "eps": self.eps}
+        return (
+            self.part(Term(positive, up), Term(negative, down), bias=bias_up, where="positive", **options),
+            self.part(Term(positive, down), Term(negative, up), bias=bias_down, where="negative", **options),
+        )
+
+    def _amplified(self, w: Tensor) -> tuple[Tensor, Tensor]:
+        return w + self.gamma * w.clamp(min=0), w + self.gamma * w.clamp(max=0)
+
+
+@dataclass(frozen=True)
+class AlphaBeta(BiasedRule):
+    """LRP-αβ: excitation counts α, inhibition −β, and α − β = 1 (Bach et al. 2015, eq. 60).
+
+    R_i = Σ_j (α z_ij⁺ / z_j⁺ − β z_ij⁻ / z_j⁻) R_j with z_ij = a_i w_ij and z_j^± = Σ_i z_ij^± + b_j^±.
+    """
+
+    alpha: float = 2.0
+    beta: float = 1.0
+    eps: float = 1e-6
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.beta < 0 or abs(self.alpha - self.beta - 1) > 1e-9:
+            raise UserError(f"alpha={self.alpha}, beta={self.beta}: β must not be negative, and α − β must be 1")
+
+    def parts(self, layer: Layer) -> tuple[Part, ...]:
+        """α (a⁺w⁺ + a⁻w⁻) − β (a⁺w⁻ + a⁻w⁺)."""
+        w_pos, w_neg = layer.weight.clamp(min=0), layer.weight.clamp(max=0)
+        b_pos, b_neg = (None, None) if layer.bias is None else (layer.bias.clamp(min=0), layer.bias.clamp(max=0))
+        excited, inhibited = (
+            (Term(positive, w_pos), Term(negative, w_neg)),
+            (Term(positive, w_neg), Term(negative, w_pos)),
+        )
+        return (
+            self.part(*excited, bias=b_pos, factor=self.alpha, offset=self.eps),
+            self.part(*inhibited, bias=b_neg, factor=-self.beta, offset=-self.eps),
+        )
+
+
+@dataclass(frozen=True)
+class ZPlus(BiasedRule):
+    """z⁺-rule: only what excites a neuron gets relevance.
+
+    R_i = Σ_j z_ij⁺ / (z_j⁺ + ε) R_j with z_ij = a_i w_ij and z_j⁺ = Σ_i z_ij⁺, which is a_i w⁺_ij for inputs a ≥ 0
+    (Montavon et al. 2017, "Explaining nonlinear classification decisions with deep Taylor decomposition", eq. 12).
+    """
+
+    bias: str = "ignore"
+    eps: float = 1e-6
+
+    def parts(self, layer: Layer) -> tuple[Part, ...]:
+        """a⁺w⁺ + a⁻w⁻."""
+        w, b = layer.weight, layer.bias
+        excited = (Term(positive, w.clamp(min=0)), Term(negative, w.clamp(max=0)))
+        return (self.part(*excited, bias=None if b is None else b.clamp(min=0), offset=self.eps),)
+
+
+@dataclass(frozen=True)
+class ZPlusOnes(ProportionalRule):
+    """z⁺-rule on an image of ones: R_i = Σ_j w⁺_ij / (Σ_i w⁺_ij + ε) R_j.
 
     Otsuki et al. 2024 and Fischer 2021 (published code) use it in the first layer, where a pixel's value says nothing
-    about its importance. z depends on the size of the image only and is computed once per size.
+    about its importance.
     """
 
     eps: float = 1e-6
     needs_input = False
 
-    def prepare(self, layer: Layer) -> tuple[Tensor, dict[torch.Size, Tensor]]:
-        assert layer.weight is not None
-        return layer.weight.clamp(min=0), {}
-
-    def __call__(self, layer: Layer, prepared: Any, a: Tensor, relevance: Tensor) -> Tensor:
-        w_pos, denominators = prepared
-        size = a.shape[1:]
-        if size not in denominators:
-            denominators[size] = layer.map(w_pos.new_ones(1, *size), w_pos).add_(self.eps)
-        return layer.map.transpose(relevance / denominators[size], w_pos, a.shape)
+    def parts(self, layer: Layer) -> tuple[Part, ...]:
+        """1 w⁺."""
+        return (Part((Term(_one(layer), layer.weight.clamp(min=0)),), offset=self.eps),)
 
 
 @dataclass(frozen=True)
-class Proportional(Rule):
-    """Average pooling: every input gets its share of the average, R_i = a_i Σ_j p_ij R_j / (Σ_i p_ij a_i + ε)."""
+class WSquare(ProportionalRule):
+    """w²-rule: R_i = Σ_j w_ij² / Σ_i w_ij² R_j, whatever the input (Montavon et al. 2017, eq. 6)."""
 
     eps: float = 1e-6
+    needs_input = False
 
-    def __call__(self, layer: Layer, prepared: Any, a: Tensor, relevance: Tensor) -> Tensor:
-        average = layer.module.forward
-        c = relevance.div_(average(a) + self.eps)
-        return transpose(average, c, a.shape).mul_(a)
+    def parts(self, layer: Layer) -> tuple[Part, ...]:
+        """1 w²."""
+        return (Part((Term(_one(layer), layer.weight**2),), offset=self.eps),)
 
 
 @dataclass(frozen=True)
-class MaxAsAverage(Rule):
-    """Max pooling treated as the average over windows as wide as its stride, R_i = a_i R_j / (avg_j(a) + ε) / |window|.
+class Flat(ProportionalRule):
+    """Flat rule: every input of a neuron gets the same, R_i = Σ_j R_j / (number of inputs of j).
 
-    For a ≥ 0, behind a ReLU. So do the published codes of Otsuki et al. 2024 (for MaxPool2d(3, 2, 1) too: AvgPool2d(2))
-    and Fischer 2021. Window j covers the rows s·j … s·j+s−1; those beyond the image do not count, rows in no window
-    get nothing. Where the pooling has more windows than that gives, its own windows are averaged.
+    Lapuschkin et al. 2019, "Unmasking Clever Hans predictors". Average pooling keeps its own weights, so that relevance
+    is spread evenly over the window.
     """
 
     eps: float = 1e-6
+    needs_input = False
 
-    def __call__(self, layer: Layer, prepared: Any, a: Tensor, relevance: Tensor) -> Tensor:
-        average = _window_average(layer.module, a.shape[2:], relevance.shape[2:])
-        c = per_unit(relevance, average(a), self.eps)
-        return transpose(average, c, a.shape).mul_(a)
-
-
-def _window_average(pool: Any, size: torch.Size, windows: torch.Size) -> Callable[[Tensor], Tensor]:
-    stride = _pair(pool.stride)
-    reached = [min(n, s * w) for n, s, w in zip(size, stride, windows, strict=True)]
-    if all(-(-n // s) == w for n, s, w in zip(reached, stride, windows, strict=True)):
-        return lambda a: F.avg_pool2d(a[..., : reached[0], : reached[1]], stride, ceil_mode=True)
-    window = (pool.kernel_size, pool.stride, pool.padding, pool.ceil_mode)
-    return lambda a: F.avg_pool2d(a, *window, count_include_pad=False)
+    def parts(self, layer: Layer) -> tuple[Part, ...]:
+        """1 · 1."""
+        return (Part((Term(_one(layer), torch.ones_like(layer.weight)),), offset=self.eps),)
 
 
 @dataclass(frozen=True)
-class WinnerTakesAll(Rule):
-    """Max pooling: the largest input of a window gets all of its relevance (the first one, among equals)."""
+class ZBox(ProportionalRule):
+    """z^B-rule for pixels l_i ≤ a_i ≤ h_i (Montavon et al. 2017, eq. 15): for the first layer.
 
-    def __call__(self, layer: Layer, prepared: Any, a: Tensor, relevance: Tensor) -> Tensor:
-        pool = layer.module
-        window = (pool.kernel_size, pool.stride, pool.padding, pool.dilation, pool.ceil_mode)
-        _, winner = F.max_pool2d_with_indices(a, *window)
-        back: Tensor = torch.ops.aten.max_pool2d_with_indices_backward(relevance, a, *window, winner)
-        return back
+    R_i = Σ_j z_ij / (z_j + ε·sign z_j) R_j with z_ij = a_i w_ij − l_i w⁺_ij − h_i w⁻_ij and z_j = Σ_i z_ij. The box is
+    what black and white become by the images' normalisation: l = (0 − mean) / std, h = (1 − mean) / std. The bias
+    cancels.
+    """
+
+    eps: float = 1e-6
+    kinds = WEIGHTED
+
+    def prepare(self, layer: Layer) -> tuple[Part, ...]:
+        """The parts; refuses to work without a box."""
+        if layer.lowest is None:
+            raise UserError(
+                f"{layer.name}: the rule ZBox needs the range of the pixels; give LRP(…, mean=…, std=…), the images' "
+                "normalisation"
+            )
+        if layer.kind is Kind.CONV and layer.module.in_channels != len(layer.lowest):
+            takes = f"{layer.name} takes {layer.module.in_channels} channels"
+            raise UserError(f"{takes}; mean and std have {len(layer.lowest)} numbers")
+        return super().prepare(layer)
+
+    def parts(self, layer: Layer) -> tuple[Part, ...]:
+        """a w − l w⁺ − h w⁻."""
+        assert layer.lowest is not None and layer.highest is not None
+        w = layer.weight
+        low, high = Term(-layer.lowest, w.clamp(min=0)), Term(-layer.highest, w.clamp(max=0))
+        return (Part((Term(identity, w), low, high), eps=self.eps),)
 
 
 @dataclass(frozen=True)
 class Pass(Rule):
-    """Relevance goes through unchanged, R_i = R_i: ReLU, dropout, and batch norm where it is not folded."""
+    """Relevance goes through unchanged, R_i = R_i: activations, dropout, and batch norm where it is not folded."""
+
+    needs_input = False
+    kinds = ELEMENTWISE
+
+    def __call__(self, visit: Visit) -> Tensor:
+        """R."""
+        return visit.relevance
+
+
+@dataclass(frozen=True)
+class Stop(Rule):
+    """Relevance ends here, R_i = 0: what is before this step is not explained."""
 
     needs_input = False
 
-    def __call__(self, layer: Layer, prepared: Any, a: Tensor, relevance: Tensor) -> Tensor:
-        return relevance
+    def __call__(self, visit: Visit) -> Tensor:
+        """0."""
+        if visit.ledger is not None:
+            visit.ledger.add("stop", visit.relevance)
+        return visit.like.new_zeros(visit.like.shape)
+
+
+def _one(layer: Layer) -> Tensor:
+    return layer.weight.new_ones(())

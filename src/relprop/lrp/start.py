@@ -1,10 +1,12 @@
-"""Where relevance starts: which class, and how much at the output. Here bad input is refused, too."""
+"""Where relevance starts: which class, and how much at the output."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 import torch
 from torch import Tensor
+
+from relprop.errors import UserError
 
 Start = Callable[[Tensor, Tensor], Tensor]
 
@@ -25,35 +27,23 @@ STARTS: Mapping[str, Start] = MappingProxyType(
 )
 
 
-def check_images(images: Tensor) -> None:
-    """Refuse what is not a finite floating-point batch of at least one image."""
-    if not isinstance(images, Tensor) or images.dim() != 4 or not images.is_floating_point():
-        given = f"{images.dtype} {tuple(images.shape)}" if isinstance(images, Tensor) else type(images).__name__
-        raise ValueError(f"images must be a floating-point tensor (N, C, H, W), not {given}")
-    if len(images) == 0:
-        raise ValueError("images is an empty batch; give at least one image")
-    if not images.isfinite().all():
-        bad = (~images.flatten(1).isfinite().all(1)).nonzero().flatten().tolist()
-        raise ValueError(f"images {bad} contain NaN or infinite pixels")
-
-
-def resolve_target(logits: Tensor, target: Tensor | int | None) -> Tensor:
-    """Class indices (N,) for `target`: None is the predicted class, an int holds for all images."""
-    if logits.dim() != 2:
-        raise ValueError(f"the network must return logits (N, classes), not {tuple(logits.shape)}")
-    count, classes = logits.shape
-    if target is None:
-        return logits.argmax(1)
-    indices = torch.as_tensor(target, device=logits.device)
+def class_indices(target: Tensor | int, images: Tensor) -> Tensor:
+    """`target` as class indices (N,), on the images' device; an int holds for all images."""
+    indices = torch.as_tensor(target, device=images.device)
     if indices.is_floating_point() or indices.dtype == torch.bool:
-        raise TypeError(f"target must be class indices (int or LongTensor), not {indices.dtype}")
+        raise UserError(f"target must be class indices (int or LongTensor), not {indices.dtype}")
     if indices.dim() == 0:
-        indices = indices.expand(count)
-    if indices.shape != (count,):
-        raise ValueError(f"target must have one class for each of the {count} images, not {tuple(indices.shape)}")
-    if ((indices < 0) | (indices >= classes)).any():
-        raise ValueError(f"target classes must be in 0…{classes - 1}, not {indices.tolist()}")
+        indices = indices.expand(len(images))
+    if indices.shape != (len(images),):
+        given = tuple(indices.shape)
+        raise UserError(f"target must have one class for each of the {len(images)} images, not {given}")
     return indices.long()
+
+
+def check_classes(target: Tensor, classes: int) -> None:
+    """Refuse class indices that a network with so many classes does not have."""
+    if ((target < 0) | (target >= classes)).any():
+        raise UserError(f"target classes must be in 0…{classes - 1}, not {target.tolist()}")
 
 
 def keep_largest(relevance: Tensor, fraction: float) -> Tensor:

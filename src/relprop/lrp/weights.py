@@ -1,16 +1,33 @@
 """What the engine computes from a network's weights, once, until they change."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from relprop.lrp.forward import Affine
-from relprop.lrp.graph import WEIGHTED, Graph, Step
-from relprop.lrp.linear import LinearMap, fold_batchnorm
-from relprop.lrp.rules import Layer, Rule
+from relprop.errors import UserError
+from relprop.lrp.affines import Affine, layer_affine
+from relprop.lrp.graph import WEIGHTED, Graph, Kind, Step
+from relprop.lrp.maps import PoolMap, ScaleMap, batchnorm_affine
+from relprop.lrp.patterns import Patterns
+from relprop.lrp.plan import Plan
+from relprop.lrp.visit import Layer
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the engine computes: type and order of its tensors, and what else it knows of images and layers.
+
+    `box` are the lowest and the highest value of every channel of the images.
+    """
+
+    dtype: torch.dtype = torch.float32
+    memory_format: torch.memory_format = torch.channels_last
+    folds: bool = False
+    box: tuple[Sequence[float], Sequence[float]] | None = None
+    patterns: Patterns | None = None
 
 
 @dataclass(frozen=True)
@@ -33,44 +50,59 @@ def fingerprint(model: nn.Module) -> tuple[Any, ...]:
     return modules, versions
 
 
-def prepare(graph: Graph, rules: Mapping[int, Rule], fold: bool) -> Weights:
-    """Weights in float32 and channels-last order; rules see those with batch norm folded in only if `fold`."""
+def prepare(model: nn.Module, plan: Plan, options: Options) -> Weights:
+    """Weights in the options' type and order; rules see those with batch norm folded in only if `options.folds`.
+
+    Raises `UserError` that names a parameter or buffer with NaN or infinite values, or what a rule lacks.
+    """
+    _refuse_nan(model)
     affines: dict[int, Affine] = {}
     layers: dict[int, Layer] = {}
-    for step in graph.steps:
+    for step in plan.graph.steps:
+        seen = None
         if step.kind in WEIGHTED:
-            raw = _raw(step)
-            affines[step.index] = _folded(graph, step, raw)
-            layers[step.index] = _layer(graph, step, affines[step.index] if fold else raw)
-        elif step.index in rules:
-            layers[step.index] = _layer(graph, step, None)
-    prepared = {index: rule.prepare(layers[index]) for index, rule in rules.items()}
+            runs_folded = step.batchnorm in plan.folded
+            affines[step.index] = seen = _cast(layer_affine(plan.graph, step, runs_folded), options)
+            if runs_folded and not options.folds:
+                seen = _cast(layer_affine(plan.graph, step, False), options)
+        elif step.kind is Kind.BATCHNORM:
+            seen = _cast(Affine(ScaleMap(), *batchnorm_affine(step.module)), options)
+            if step.index not in plan.folded:
+                affines[step.index] = seen
+        if step.index in plan.rules:
+            layers[step.index] = _layer(plan.graph, step, seen, options)
+    prepared = {index: rule.prepare(layers[index]) for index, rule in plan.rules.items()}
     return Weights(affines, layers, prepared)
 
 
-def _raw(step: Step) -> Affine:
-    module = step.module
-    assert module is not None
-    bias = None if module.bias is None else module.bias.detach().float()
-    return Affine(LinearMap(module), _ordered(module.weight.detach().float()), bias)
+def _layer(graph: Graph, step: Step, affine: Affine | None, options: Options) -> Layer:
+    source = graph.steps[step.inputs[0]]
+    if affine is None:
+        pool = PoolMap(step.module) if step.kind is Kind.AVGPOOL else None
+        affine = Affine(pool, torch.ones((), dtype=options.dtype), None)  # type: ignore[arg-type]
+    box: list[Tensor | None] = [None, None]
+    if options.box is not None:
+        box = [affine.weight.new_tensor(bound) for bound in options.box]
+    pattern = None if options.patterns is None else options.patterns.values.get(step.name)
+    if pattern is not None:
+        pattern = _ordered(pattern.to(affine.weight), options)
+    nonnegative = source.nonnegative
+    return Layer(
+        step.name, step.kind, step.module, affine.map, affine.weight, affine.bias, nonnegative, box[0], box[1], pattern
+    )
 
 
-def _folded(graph: Graph, step: Step, raw: Affine) -> Affine:
-    if step.batchnorm is None:
-        return raw
-    norm = graph.steps[step.batchnorm].module
-    assert norm is not None
-    weight, bias = fold_batchnorm(raw.weight, raw.bias, norm)
-    return Affine(raw.map, _ordered(weight), bias)
+def _cast(affine: Affine, options: Options) -> Affine:
+    bias = None if affine.bias is None else affine.bias.to(options.dtype)
+    return Affine(affine.map, _ordered(affine.weight.to(options.dtype), options), bias)
 
 
-def _layer(graph: Graph, step: Step, affine: Affine | None) -> Layer:
-    assert step.module is not None
-    nonnegative = all(graph.steps[source].nonnegative for source in step.inputs)
-    weight, bias = (affine.weight, affine.bias) if affine else (None, None)
-    return Layer(step.module, LinearMap(step.module), weight, bias, nonnegative)
+def _ordered(weight: Tensor, options: Options) -> Tensor:
+    """Channels last is the order in which convolutions run fastest on CPUs and tensor cores."""
+    return weight.contiguous(memory_format=options.memory_format) if weight.dim() == 4 else weight
 
 
-def _ordered(weight: Tensor) -> Tensor:
-    """Channels last, in which convolutions run fastest on CPUs and tensor cores."""
-    return weight.contiguous(memory_format=torch.channels_last) if weight.dim() == 4 else weight
+def _refuse_nan(model: nn.Module) -> None:
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+            raise UserError(f"{name} contains NaN or infinite values; an explanation of this network would, too")
