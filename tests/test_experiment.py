@@ -7,10 +7,15 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 from PIL import Image
+from torch import Tensor
 
+from relprop.checkpoints import load_network
 from relprop.data import build_datamodule
+from relprop.data.base import TensorImages
+from relprop.data.digits import Digits
 from relprop.errors import UserError
 from relprop.experiment import train, visualize
+from relprop.lrp import COMPOSITES, LRP, Audit, Patterns, fit_patterns
 from relprop.models import build_model
 from relprop.runs import BEST, CONFIG, choose_checkpoint
 from relprop.visualization import contact_sheet
@@ -86,32 +91,104 @@ def test_explaining_leaves_rows_summary_and_pictures(method: str, protocol: str,
     assert len((run / "csv" / "scores.csv").read_text().splitlines()) == 7
 
 
-def test_contact_sheet_shows_images_from_all_over_the_test(outputs: Path, tmp_path: Path, monkeypatch) -> None:
-    sheets = []
+@pytest.fixture
+def sheets(monkeypatch) -> list[tuple[Tensor, Tensor, list[str]]]:
+    """Images, heatmaps and captions of every contact sheet that is drawn from now on."""
+    drawn = []
 
     def record(images, heatmaps, captions, *rest, **options):
-        sheets.append((images, captions))
+        drawn.append((images, heatmaps, captions))
         return contact_sheet(images, heatmaps, captions, *rest, **options)
 
     monkeypatch.setattr("relprop.callbacks.report.contact_sheet", record)
+    return drawn
+
+
+def test_contact_sheet_shows_images_from_all_over_the_test(outputs: Path, tmp_path: Path, sheets) -> None:
     explain(outputs, "images=40", "sheet=4", "batch_size=7", "metric.step=256", f"run_dir={tmp_path}")
-    ((images, captions),) = sheets
+    ((images, _, captions),) = sheets
     rows = [read(tmp_path / "results.jsonl")[i] for i in (0, 13, 26, 39)]
     assert [caption.split(" → ")[0] for caption in captions] == [str(row["label"]) for row in rows]
     pixels = build_datamodule("digits").split("test").images[[row["index"] for row in rows]]
     torch.testing.assert_close(images, pixels / 255, rtol=0, atol=1e-5)
 
 
+@pytest.fixture
+def few_to_train_on(monkeypatch) -> Tensor:
+    """The digits have 48 training images from now on: these."""
+    load = Digits.load
+    all_images = build_datamodule("digits").split("train")
+    few = TensorImages(all_images.images[:48], all_images.labels[:48])
+    monkeypatch.setattr(Digits, "load", lambda self, split: {**load(self, split), "train": few})
+    return few.images
+
+
+@pytest.mark.parametrize("composite", ["epsilon_gamma_box", "guided_backprop", "pattern_attribution"])
+def test_composite_gets_what_it_needs(composite: str, outputs: Path, tmp_path: Path, sheets, few_to_train_on) -> None:
+    """The data set's pixel range and patterns of its training images as they are; rows say which start and skip."""
+    run = explain(outputs, f"composite={composite}", "images=4", "metric.step=512", f"run_dir={tmp_path}")
+    data = build_datamodule("digits")
+    network, _ = load_network(outputs / "train/run" / BEST, "resnet20", data, train=Path)
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (data.mean, data.std))
+    file, fitted = None, None
+    if composite == "pattern_attribution":
+        file = run / "patterns.safetensors"
+        fitted = fit_patterns(network, [(few_to_train_on / 255 - mean) / std])
+        for name, pattern in Patterns.load(file).values.items():
+            torch.testing.assert_close(pattern, fitted.values[name], rtol=1e-3, atol=1e-4 * pattern.abs().max().item())
+    for said in (*read(run / "results.jsonl"), json.loads((run / "summary.json").read_text())):
+        assert (said["start"], said["skip"]) == (COMPOSITES[composite].start, COMPOSITES[composite].skip)
+        assert said["patterns"] == (str(file) if file else None)
+    ((images, heatmaps, _),) = sheets
+    engine = LRP(network, composite, mean=data.mean, std=data.std, patterns=fitted)
+    expected = engine.attribute((images - mean) / std).sum(1)
+    torch.testing.assert_close(heatmaps, expected, rtol=1e-3, atol=1e-3 * expected.abs().max().item())
+    assert run.joinpath("patterns.safetensors").is_file() == (file is not None)
+
+
+def test_patterns_that_do_not_fit_are_refused(outputs: Path, tmp_path: Path) -> None:
+    wanted, file = f"composite=pattern_net run_dir={tmp_path}/run".split(), tmp_path / "other.safetensors"
+    Patterns({"conv1": torch.ones(1)}, "positive", "pass").save(file)
+    with pytest.raises(UserError, match="conv1: the pattern is .* the patterns are those of another network"):
+        explain(outputs, *wanted, f"method.patterns={file}")
+    with pytest.raises(UserError, match="bn=fold, but the patterns were fitted with bn=pass"):
+        explain(outputs, *wanted, f"method.patterns={file}", "method.bn=fold")
+    with pytest.raises(UserError, match=f"method.patterns={file}: composite=epsilon has no rule that takes patterns"):
+        explain(outputs, "composite=epsilon", f"method.patterns={file}", f"run_dir={tmp_path}/run")
+    with pytest.raises(UserError, match="nope holds no patterns: No such file"):
+        explain(tmp_path, *wanted, "method.patterns=nope", "ckpt=train")
+    assert not (tmp_path / "train").exists()  # said before a network is trained
+
+
+def test_audit_of_the_first_batch(outputs: Path, tmp_path: Path, caplog) -> None:
+    caplog.set_level("INFO")
+    run = explain(outputs, "audit=true", "batch_size=4", "metric.step=512", f"run_dir={tmp_path}")
+    audit, summary = (json.loads((run / f"{name}.json").read_text()) for name in ("audit", "summary"))
+    first = read(run / "results.jsonl")[: audit["n"]]
+    assert len(first) == 4
+    assert audit["start"] == pytest.approx(sum(row["probability"] for row in first), rel=1e-5)
+    assert [tuple(row) for row in audit["rows"]] == [Audit.COLUMNS] * len(audit["rows"])
+    assert audit["absorbed"] == pytest.approx(sum(sum(row["causes"].values()) for row in audit["rows"]))
+    assert summary["audit_absorbed"] == pytest.approx(audit["absorbed"] / audit["start"])
+    assert summary["audit_error"] == max(row["error"] for row in audit["rows"]) < 1e-5
+    *table, total = (run / "audit.txt").read_text().splitlines()
+    assert [line.split()[0] for line in table] == ["step", *(row["step"] for row in audit["rows"])]
+    assert f"audit of the first 4 images: {total}" in caplog.text
+    logged = (run / "csv" / "audit.csv").read_text().splitlines()
+    assert (logged[0], len(logged)) == (",".join(Audit.COLUMNS), len(table))
+
+
 def test_explained_class_is_the_one_asked_for(outputs: Path, tmp_path: Path) -> None:
     for target in ("predicted", "label"):
-        rows = read(explain(outputs, f"target={target}", f"run_dir={tmp_path}/{target}") / "results.jsonl")
+        run = explain(outputs, f"target={target}", "metric.step=256", f"run_dir={tmp_path}/{target}")
+        rows = read(run / "results.jsonl")
         assert all(row["target"] == row[target] for row in rows)
 
 
 def test_lrp_does_not_depend_on_the_trainers_precision(outputs: Path, tmp_path: Path) -> None:
     """Scores differ by what float32 and bfloat16 logits choose as class, not by the heatmaps: explain the labels."""
     runs = [
-        explain(outputs, f"trainer.precision={p}", "target=label", f"run_dir={tmp_path}/{p}")
+        explain(outputs, f"trainer.precision={p}", "target=label", "metric.step=64", f"run_dir={tmp_path}/{p}")
         for p in ("32-true", "bf16-mixed")
     ]
     first, second = (read(run / "results.jsonl") for run in runs)
@@ -119,15 +196,15 @@ def test_lrp_does_not_depend_on_the_trainers_precision(outputs: Path, tmp_path: 
         assert a["insertion_curve"] == pytest.approx(b["insertion_curve"], abs=1e-5)
 
 
-def test_tensorboard_gets_pictures_table_and_summary(outputs: Path, tmp_path: Path) -> None:
+def test_tensorboard_gets_pictures_tables_and_summary(outputs: Path, tmp_path: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    run = explain(outputs, "logger=tensorboard", f"run_dir={tmp_path}")
+    run = explain(outputs, "logger=tensorboard", "audit=true", "metric.step=256", f"run_dir={tmp_path}")
     events = EventAccumulator(str(run / "tensorboard"))
     events.Reload()
     assert set(events.Tags()["images"]) == {"heatmaps", "curves"}
     assert {f"summary/{score}" for score in SCORES} <= set(events.Tags()["scalars"])
-    assert "scores/text_summary" in events.Tags()["tensors"]
+    assert {"scores/text_summary", "audit/text_summary"} <= set(events.Tags()["tensors"])
 
 
 def test_options_that_make_no_sense_are_refused(outputs: Path, tmp_path: Path) -> None:

@@ -16,12 +16,15 @@ from omegaconf import DictConfig, OmegaConf
 
 from relprop.errors import UserError
 
-# Values that are names, by key. A test holds them against what the code accepts.
-CHOICES: Mapping[str, Sequence[str]] = {
+# Values that are names, by key, None where null means something. A test holds them against what the code accepts.
+CHOICES: Mapping[str, Sequence[str | None]] = {
     "trainer.accelerator": ("auto", "cpu", "gpu"),
     "trainer.precision": ("32-true", "16-mixed", "bf16-mixed"),
     "method.start": ("probability", "softmax", "logit", "one"),
     "method.bn": ("pass", "fold"),
+    "method.bias": ("absorb", "ignore", "distribute", None),
+    "method.dtype": ("float32", "float64", "bfloat16", "float16"),
+    "method.memory_format": ("channels_last", "contiguous"),
     "memory_format": ("contiguous", "channels_last"),
     "target": ("predicted", "label"),
     "reduction": ("sum", "abs_sum", "max"),
@@ -35,6 +38,7 @@ LIMITS: Mapping[str, tuple[type, float, float, bool]] = {
     "batch_size": (int, 1, inf, False),
     "repeats": (int, 1, inf, False),
     "batch": (int, 1, inf, True),
+    "threads": (int, 1, inf, True),
     "dataset.batch_size": (int, 1, inf, False),
     "dataset.num_workers": (int, 0, inf, False),
     "dataset.epochs": (int, 1, inf, False),
@@ -57,13 +61,15 @@ def check_values(config: DictConfig, folder: Path, name: str) -> None:
     What is added to `trainer` goes to lightning.Trainer, which knows its own options. Raises `UserError` that names the
     key, the value and what it takes.
     """
-    _refuse_unused(config)
+    _refuse_misplaced(config)
     values, defaults = _leaves(config), _leaves(_chosen_defaults(folder, name))
     for key, value in values.items():
         if key not in defaults and not key.startswith("trainer."):
             raise UserError(_explain_key(key, folder, name))
         if key in CHOICES and value not in CHOICES[key]:
-            raise UserError(f"{key}={_shown(value)} is not valid; choose one of: {', '.join(CHOICES[key])}")
+            raise UserError(
+                f"{key}={_shown(value)} is not valid; choose one of: {', '.join(map(_shown, CHOICES[key]))}"
+            )
         default = defaults.get(key)
         if key in LIMITS:
             _check_limits(key, value)
@@ -86,12 +92,18 @@ def _shown(value: Any) -> str:
     return "null" if value is None else str(value)
 
 
-def _refuse_unused(config: DictConfig) -> None:
-    """A composite or skip given to a method that has none would be ignored."""
+def _refuse_misplaced(config: DictConfig) -> None:
+    """What belongs to LRP would be ignored by another method; a composite's name alone would leave its start out."""
     given = {override.partition("=")[0] for override in HydraConfig.get().overrides.task}
-    for group in sorted(given & {"composite", "skip"}):
-        if group not in config.method:
-            raise UserError(f"method={config.method.name} has no {group}; leave {group}=… out, or take method=lrp")
+    method = config.get("method", {})
+    for group in ("composite", "skip"):
+        if group in given and group not in method:
+            raise UserError(f"method={method.name} has no {group}; leave {group}=… out, or take method=lrp")
+        if group in method and method[group] != config[group].name:
+            name = _shown(method[group])
+            raise UserError(f"method.{group}={name} is not valid; say {group}={name}")
+    if config.get("audit") is True and "composite" not in method:
+        raise UserError(f"audit=true: method={method.name} has no relevance to audit; leave it out, or take method=lrp")
 
 
 def explain_refusal(error: Exception, folder: Path, name: str) -> str:

@@ -16,14 +16,17 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from relprop.callbacks import Explain, Report
+from relprop.callbacks import AuditBatch, Explain, Report
 from relprop.checkpoints import load_network
 from relprop.data import ImageDataModule, build_datamodule
 from relprop.errors import UserError
 from relprop.explainers import EXPLAINERS, get_explainer
+from relprop.explainers.lrp import LRPExplainer, takes_patterns
 from relprop.loggers import build_logger, close
+from relprop.lrp import Patterns, fit_patterns
 from relprop.metrics import get_metric
 from relprop.models.weights import load_weights
+from relprop.registry import choose
 from relprop.results import device_name, provenance, write_summary
 from relprop.runs import BEST, CONFIG
 from relprop.training import Classifier, Predictor, resolve_precision
@@ -49,6 +52,7 @@ def visualize(config: DictConfig, checkpoint: Path | None) -> None:
     folder = Path(config.run_dir)
     data = _data(config, limit=config.images, batch_size=config.batch_size)
     data.setup("test")  # whatever is wrong with the images is said before a network is trained or downloaded
+    to_fit_on = _images_for_patterns(config)
 
     def train_now() -> Path:
         log.info("training %s on %s", config.model.name, data.name)
@@ -58,13 +62,18 @@ def visualize(config: DictConfig, checkpoint: Path | None) -> None:
         checkpoint = train_now()
     network, source = load_network(checkpoint, config.model.name, data, train_now)
     log.info("explaining %s", source)
-    explain = _explain(config, network, data)
+    origin = _start(config, folder)
+    fitted = {} if to_fit_on is None else {"patterns": _fit_patterns(config, network, to_fit_on, folder)}
+    explain = _explain(config, network, data, {**_options(config.method), **fitted})
+    audit = _audit(config, explain, folder)
     title = f"{_describe(config)}, {config.model.name} on {data.name}"
-    report = Report(explain, folder, title, config.seed, _start(config, folder))
-    trainer = _trainer(config, folder, [explain, report])
+    report = Report(explain, folder, title, config.seed, origin, audit)
+    trainer = _trainer(config, folder, [explain, *([audit] if audit else []), report])
     trainer.test(Predictor(network), data, verbose=False)
     close(trainer.loggers)
     _print_scores(report.summary, explain.metric.scores, folder)
+    if audit:
+        log.info(audit.line)
 
 
 def _train(config: DictConfig, folder: Path, ckpt: str | None) -> Path:
@@ -135,8 +144,7 @@ def _checkpoints(best: Path) -> ModelCheckpoint:
 
 def _trainer(config: DictConfig, folder: Path, callbacks: list[Callback]) -> L.Trainer:
     options = _plain(config.trainer)
-    on_cpu = options["accelerator"] == "cpu" or not torch.cuda.is_available()
-    options["precision"], message = resolve_precision(options["precision"], on_cpu)
+    options["precision"], message = resolve_precision(options["precision"], _on_cpu(config))
     if message:
         log.info(message)
     bars: list[Callback] = [RichProgressBar()] if options["enable_progress_bar"] else []
@@ -152,11 +160,59 @@ def _trainer(config: DictConfig, folder: Path, callbacks: list[Callback]) -> L.T
         raise UserError(f"lightning.Trainer refuses the options of 'trainer': {error}") from error
 
 
-def _explain(config: DictConfig, network: nn.Module, data: ImageDataModule) -> Explain:
-    explainer = get_explainer(config.method.name, network, **_options(config.method))
-    metric = get_metric(config.metric.name, network, **_options(config.metric), mean=data.mean, std=data.std)
-    labels = {"dataset": data.name, "model": config.model.name, "method": config.method.name, **_options(config.method)}
+def _on_cpu(config: DictConfig) -> bool:
+    return config.trainer.accelerator == "cpu" or not torch.cuda.is_available()
+
+
+def _images_for_patterns(config: DictConfig) -> ImageDataModule | None:
+    """The data set whose training images the method's patterns are to be fitted on; None if it needs or has no such.
+
+    Whatever is wrong with the images or with the file `method.patterns` is said here.
+    """
+    if "patterns" not in config.method:
+        return None
+    takes, file = takes_patterns(config.method.composite), config.method.patterns
+    if file is not None:
+        if not takes:
+            name = config.method.composite
+            raise UserError(f"method.patterns={file}: composite={name} has no rule that takes patterns; leave it out")
+        Patterns.load(Path(str(file)).expanduser())
+    if file is not None or not takes:
+        return None
+    data = _data(config)
+    data.split("train")
+    return data
+
+
+def _fit_patterns(config: DictConfig, network: nn.Module, data: ImageDataModule, folder: Path) -> str:
+    """The file in `folder` with patterns from one pass over the training images.
+
+    They are not augmented, but for the random cut that makes ImageNet's equal in size when they are read.
+    """
+    device = "cpu" if _on_cpu(config) else "cuda"
+    network.to(device)
+    batches = (batch._replace(images=batch.images.to(device)) for batch in data.train_dataloader())
+    path = folder / "patterns.safetensors"
+    fit_patterns(network, map(data.on_after_batch_transfer, batches), bn=config.method.bn).save(path)
+    log.info("patterns fitted on the %d training images of %s: %s", len(data.split("train")), data.name, path)
+    return str(path)
+
+
+def _explain(config: DictConfig, network: nn.Module, data: ImageDataModule, options: dict[str, Any]) -> Explain:
+    """`options` of the method; a method that takes mean and standard deviation of the images gets them besides."""
+    name, statistics = config.method.name, {"mean": data.mean, "std": data.std}
+    takes = inspect.signature(choose("method", name, EXPLAINERS)).parameters
+    explainer = get_explainer(name, network, **options, **{key: statistics[key] for key in statistics if key in takes})
+    metric = get_metric(config.metric.name, network, **_options(config.metric), **statistics)
+    labels = {"dataset": data.name, "model": config.model.name, "method": name, **options}
     return Explain(explainer, metric, data, config.reduction, config.target, labels, keep=config.sheet)
+
+
+def _audit(config: DictConfig, explain: Explain, folder: Path) -> AuditBatch | None:
+    """None unless asked for; other methods than LRP have been refused by `check_values`."""
+    if config.audit and isinstance(explain.explainer, LRPExplainer):
+        return AuditBatch(explain.explainer.engine, explain, folder)
+    return None
 
 
 def _describe(config: DictConfig) -> str:

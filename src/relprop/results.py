@@ -1,6 +1,7 @@
 """What a run leaves behind in its folder: `results.jsonl`, one row per image, and `summary.json`."""
 
 import json
+import math
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,11 @@ def write_rows(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
 def write_summary(summary: Mapping[str, Any], path: Path) -> None:
     """Indented JSON."""
     path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+
+
+def finite(value: Any) -> Any:
+    """`value`, or None for a float that JSON has no number for."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def summarize(rows: Sequence[Mapping[str, Any]], scores: Sequence[str], seed: int) -> dict[str, dict[str, Any]]:

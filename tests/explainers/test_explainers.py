@@ -1,13 +1,18 @@
 """Every registered method: shape, finiteness, batch invariance, determinism, untouched model, target, bad options."""
 
 import copy
+import inspect
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from relprop.explainers import EXPLAINERS, REDUCTIONS, get_explainer, list_explainers, reduce_channels
+from relprop.explainers.lrp import LRPExplainer, takes_patterns
+from relprop.lrp import COMPOSITES, LRP, fit_patterns
 from relprop.models import build_model
+from tests.networks import Functional
 
 IGNORES_TARGET = {"random"}
 
@@ -56,6 +61,31 @@ def test_gradient_is_the_slope_of_the_logit() -> None:
     with torch.no_grad():
         slope = (model(image + 1e-6 * direction)[0, 2] - model(image - 1e-6 * direction)[0, 2]) / 2e-6
     assert (gradient * direction).sum().item() == pytest.approx(slope.item(), rel=1e-6)
+
+
+def test_lrp_takes_all_options_of_the_engine_with_their_defaults() -> None:
+    """But for the composite, which is the one of the paper that the project began with."""
+    mine, engines = (inspect.signature(owner).parameters for owner in (LRPExplainer, LRP))
+    assert list(mine) == list(engines)
+    other = {name for name in mine if mine[name].default != engines[name].default}
+    assert other == {"composite"}
+
+
+@pytest.mark.parametrize("composite", COMPOSITES)
+def test_lrp_is_the_engine_with_these_options(composite: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model, images, target = Functional().eval(), torch.randn(2, 3, 8, 8), torch.tensor([1, 2])
+    options = {"bn": "fold", "dtype": "float64", "mean": (0.5,) * 3, "std": (0.2,) * 3, "relevance_filter": 0.5}
+    patterns, file = None, None
+    if takes_patterns(composite):
+        patterns, file = fit_patterns(model, [images], bn="fold"), tmp_path / "patterns.safetensors"
+        patterns.save(file)
+        with pytest.raises(ValueError, match="has no pattern; fit some with fit_patterns"):
+            get_explainer("lrp", model, composite=composite, **options)
+    expected = LRP(model, composite, patterns=patterns, **options).attribute(images, target)
+    for given in (patterns, file, None if file is None else str(file)):
+        explainer = get_explainer("lrp", model, composite=composite, patterns=given, **options)
+        assert torch.equal(explainer(images, target), expected)
 
 
 def test_random_depends_on_image_and_seed_only(images: Tensor) -> None:

@@ -15,10 +15,9 @@ class Explain(L.Callback):
     """Heatmaps and scores of all test images.
 
     `explainer` gives attributions of the test images of `data`, `reduction` makes heatmaps of them, `metric` scores
-    these. `target` is the class
-    that is explained and scored: "predicted" or "label". `labels` (method, options) go into every row.
-    `keep` images, evenly spread over the test, stay with their heatmaps in `images` and `heatmaps`; `shown` says which
-    rows they are.
+    these. `target` is the class that is explained and scored: "predicted" or "label". `labels` (method, options) go
+    into every row. `keep` images, evenly spread over the test, stay with their heatmaps in `images` and `heatmaps`;
+    `shown` says which rows they are.
     """
 
     def __init__(
@@ -53,6 +52,10 @@ class Explain(L.Callback):
         """Their heatmaps (N, H, W), on the CPU."""
         return torch.stack(self._heatmaps)
 
+    def classes(self, logits: Tensor, batch: Batch) -> Tensor:
+        """The classes (N,) to explain in a batch with these logits (N, classes)."""
+        return logits.float().softmax(1).argmax(1) if self.target == "predicted" else batch.labels
+
     def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start anew."""
         self.metric.to(pl_module.device)
@@ -72,8 +75,7 @@ class Explain(L.Callback):
     ) -> None:
         """Explain and score one batch, whose logits (N, classes) the test step has given as `outputs`."""
         probabilities = outputs.float().softmax(1)
-        predicted = probabilities.argmax(1)
-        target = predicted if self.target == "predicted" else batch.labels
+        target = self.classes(outputs, batch)
         heatmaps = reduce_channels(self.explainer(batch.images, target), self.reduction)
         self.metric.update(batch.images, heatmaps, target)
         places = [i - len(self._facts) for i in self.shown if 0 <= i - len(self._facts) < len(heatmaps)]
@@ -82,7 +84,7 @@ class Explain(L.Callback):
         columns = {
             "index": batch.indices,
             "label": batch.labels,
-            "predicted": predicted,
+            "predicted": probabilities.argmax(1),
             "probability": probabilities.gather(1, target.unsqueeze(1)).squeeze(1),
         }
         for values in zip(*(column.tolist() for column in columns.values()), strict=True):

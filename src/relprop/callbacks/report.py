@@ -7,6 +7,7 @@ from typing import Any
 import lightning as L
 from matplotlib.figure import Figure
 
+from relprop.callbacks.audit import AuditBatch
 from relprop.callbacks.explain import Explain
 from relprop.callbacks.loggers import log_figure, log_summary, log_table
 from relprop.metrics import InsertionDeletion
@@ -19,12 +20,21 @@ FACTS = ("index", "label", "predicted", "probability")
 class Report(L.Callback):
     """After the test: `results.jsonl`, `summary.json`, `heatmaps.png` and `curves.png` in `folder`, and to all loggers.
 
-    `title` stands over the pictures; `origin` (commit, versions) goes into the summary. Must come after `explain` in
-    the trainer's list of callbacks.
+    `title` stands over the pictures; `origin` (commit, versions) and what `audit` has found go into the summary. Must
+    come after `explain` and `audit` in the trainer's list of callbacks.
     """
 
-    def __init__(self, explain: Explain, folder: Path, title: str, seed: int, origin: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        explain: Explain,
+        folder: Path,
+        title: str,
+        seed: int,
+        origin: dict[str, Any],
+        audit: AuditBatch | None = None,
+    ) -> None:
         self.explain, self.folder, self.title, self.seed, self.origin = explain, folder, title, seed, origin
+        self.audit = audit
         self.summary: dict[str, Any] = {}
         self._began = 0.0
 
@@ -44,6 +54,7 @@ class Report(L.Callback):
             "n": len(rows),
             **summarize(rows, metric.scores, self.seed),
             "accuracy": sum(row["label"] == row["predicted"] for row in rows) / len(rows),
+            **(self.audit.summary if self.audit else {}),
             "wall_time_seconds": time.perf_counter() - self._began,
             "seed": self.seed,
             "device": device_name(pl_module.device),

@@ -1,26 +1,46 @@
 """Layer-wise relevance propagation, the engine of `relprop.lrp`."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from torch import Tensor, nn
 
 from relprop.explainers.base import Explainer
-from relprop.lrp import LRP
+from relprop.lrp import COMPOSITES, LRP, Patterns
+from relprop.lrp.gradients import PatternNet
+from relprop.registry import choose
 
 
 class LRPExplainer(Explainer):
-    """`LRP.attribute`; the options are those of `relprop.LRP`."""
+    """`LRP.attribute`; the options are those of `relprop.LRP`, and `patterns` may also be a file that holds some."""
 
     def __init__(
         self,
         model: nn.Module,
         composite: str = "otsuki2024",
-        skip: str = "flows_skip",
+        skip: str | None = None,
         start: str | None = None,
         relevance_filter: float = 1.0,
         bn: str = "pass",
+        bias: str | None = None,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+        patterns: Patterns | str | Path | None = None,
+        dtype: str = "float32",
+        memory_format: str = "channels_last",
+        compile: bool = False,
     ) -> None:
         super().__init__(model)
-        self.engine = LRP(model, composite, skip, start, relevance_filter, bn)
+        fitted = Patterns.load(Path(patterns).expanduser()) if isinstance(patterns, str | Path) else patterns
+        self.engine = LRP(
+            model, composite, skip, start, relevance_filter, bn, bias, mean, std, fitted, dtype, memory_format, compile
+        )
 
     def __call__(self, images: Tensor, target: Tensor) -> Tensor:
         """Relevance (N, C, H, W)."""
         return self.engine.attribute(images, target)
+
+
+def takes_patterns(composite: str) -> bool:
+    """Whether a rule of the composite with this name needs fitted patterns."""
+    return any(isinstance(rule, PatternNet) for _, rule in choose("composite", composite, COMPOSITES).rules)
