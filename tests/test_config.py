@@ -1,5 +1,6 @@
 """The config tree and the code know the same names; bad values are refused in one line."""
 
+import inspect
 import os
 import re
 import subprocess
@@ -14,7 +15,9 @@ from relprop.config import CHOICES
 from relprop.data import list_datasets
 from relprop.explainers import EXPLAINERS, REDUCTIONS
 from relprop.loggers import LOGGERS
-from relprop.lrp import COMPOSITES, SPLITS, STARTS
+from relprop.lrp import BIASES, COMPOSITES, DTYPES, SPLITS, STARTS
+from relprop.lrp import MEMORY_FORMATS as ENGINE_FORMATS
+from relprop.lrp.engine import FOLDS
 from relprop.metrics import METRICS, PROTOCOLS
 from relprop.models import list_models
 from relprop.training import OPTIMIZERS, SCHEDULERS
@@ -34,18 +37,53 @@ REGISTRIES = {
 }
 
 
+# What a group offers beside the registry: `skip=auto` is no split, it asks the composite.
+BESIDES = {"skip": {"auto"}}
+
+
 @pytest.mark.parametrize("group", REGISTRIES)
 def test_every_name_has_its_yaml(group: str) -> None:
-    assert options(group) == sorted(REGISTRIES[group])
-    for option in options(group):
+    assert options(group) == sorted({*REGISTRIES[group], *BESIDES.get(group, ())})
+    for option in REGISTRIES[group]:
         assert OmegaConf.load(CONF / group / f"{option}.yaml").name == option
 
 
 def test_choices_are_those_of_the_code() -> None:
     assert set(CHOICES["method.start"]) == set(STARTS)
-    assert all(OmegaConf.load(CONF / "composite" / f"{name}.yaml").start == c.start for name, c in COMPOSITES.items())
+    assert set(CHOICES["method.bn"]) == set(FOLDS)
+    assert set(CHOICES["method.bias"]) == {*BIASES, None}
+    assert set(CHOICES["method.dtype"]) == set(DTYPES)
+    assert set(CHOICES["method.memory_format"]) == set(ENGINE_FORMATS)
     assert set(CHOICES["reduction"]) == set(REDUCTIONS)
     assert set(CHOICES["memory_format"]) == set(MEMORY_FORMATS)
+
+
+@pytest.mark.parametrize("method", EXPLAINERS)
+def test_methods_offer_all_their_options(method: str) -> None:
+    """But for the images' statistics, which the data set has."""
+    taken = set(inspect.signature(EXPLAINERS[method]).parameters) - {"model", "mean", "std"}
+    assert set(OmegaConf.load(CONF / "method" / f"{method}.yaml")) - {"name"} == taken
+
+
+@pytest.mark.parametrize("name", COMPOSITES)
+def test_composite_brings_its_start_and_its_skip(name: str, tmp_path: Path) -> None:
+    method = composed("visualize", tmp_path, f"composite={name}").method
+    assert (method.composite, method.start, method.skip) == (name, COMPOSITES[name].start, COMPOSITES[name].skip)
+
+
+SENTENCES = {
+    "": ("otsuki2024", "flows_skip", "probability"),
+    "method=lrp skip=flows_skip": ("otsuki2024", "flows_skip", "probability"),
+    "method=lrp composite=guided_backprop": ("guided_backprop", "copy", "one"),
+    "method=lrp composite=guided_backprop skip=flows_skip": ("guided_backprop", "flows_skip", "one"),
+    "skip=gamma composite=epsilon method.start=one": ("epsilon", "gamma", "one"),
+}
+
+
+@pytest.mark.parametrize("words", SENTENCES)
+def test_what_is_said_is_taken_and_what_is_not_is_the_composites(words: str, tmp_path: Path) -> None:
+    method = composed("visualize", tmp_path, *words.split()).method
+    assert (method.composite, method.skip, method.start) == SENTENCES[words]
 
 
 def test_sentence_of_the_design_composes(tmp_path: Path) -> None:
@@ -65,7 +103,7 @@ def refuse(script: str, *arguments: str, cwd: Path) -> str:
 
 
 REFUSED = [
-    ("train", "model=vgg17", "model=vgg17 is unknown; choose one of: resnet101, .*vgg19_bn"),
+    ("train", "model=vgg17", "model=vgg17 is unknown; choose one of: darknet19, .*vgg19_bn"),
     ("train", "dataset=mars", "dataset=mars is unknown; choose one of: cifar10, digits, imagenet"),
     ("train", "modle=vgg16", "modle is unknown; did you mean model\\? the config has: seed, .*trainer"),
     ("train", "optimizer.lrr=1", "optimizer.lrr is unknown; did you mean optimizer.lr\\? optimizer has: name, lr"),
@@ -73,10 +111,14 @@ REFUSED = [
     ("train", "trainer.max_epochs=1.5", "trainer.max_epochs=1.5 is not valid; it takes a whole number"),
     ("train", "trainer.precision=8", "trainer.precision=8 is not valid; choose one of: 32-true, 16-mixed, bf16-mixed"),
     ("train", "experiment=nope", "experiment=nope is unknown; choose one of: cifar10_resnet20, quickstart"),
-    ("visualize", "skip=jump", "skip=jump is unknown; choose one of: flows_skip, flows_skip_simple, latest, simple"),
+    ("visualize", "skip=jump", f"skip=jump is unknown; choose one of: {', '.join(options('skip'))}"),
     ("visualize", "method.start=top", "method.start=top is not valid; choose one of: probability, softmax"),
     ("visualize", "target=cat", "target=cat is not valid; choose one of: predicted, label"),
     ("visualize", "method=random skip=latest", "method=random has no skip; leave skip=… out, or take method=lrp"),
+    ("visualize", "method.composite=epsilon", "method.composite=epsilon is not valid; say composite=epsilon"),
+    ("visualize", "method.bias=lose", "method.bias=lose is not valid; choose one of: absorb, ignore, distribute, null"),
+    ("visualize", "method=gradient audit=true", "audit=true: method=gradient has no relevance to audit; .*method=lrp"),
+    ("visualize", "audit=2", "audit=2 is not valid; it takes a boolean"),
     ("visualize", "ckpt=/no/such.ckpt", "there is no checkpoint /no/such.ckpt; give ckpt=FILE or ckpt=auto"),
     ("visualize", "dataset=cifar10", "no checkpoint of resnet20 on cifar10 .*train.py dataset=cifar10 model=resnet20'"),
     ("visualize", "ckpt=null", "ckpt=null is not valid; it takes a name, such as auto"),
@@ -92,6 +134,7 @@ REFUSED = [
     ("visualize", "dataset=imagenet model=resnet50", "There is no ImageNet at data/imagenet/val; request it from"),
     ("train", "dataset=imagenet model=resnet50", "There is no ImageNet at data/imagenet/(train|val); request it"),
     ("benchmark", "repeats=many", "repeats=many is not valid; it takes a whole number of at least 1"),
+    ("benchmark", "threads=0", "threads=0 is not valid; it takes a whole number of at least 1 or null"),
 ]
 
 
@@ -120,5 +163,5 @@ def test_refusals_and_help_import_no_torch(tmp_path: Path) -> None:
 def test_help_names_the_choices(tmp_path: Path) -> None:
     command = [sys.executable, str(SCRIPTS / "visualize.py"), "--help"]
     text = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-    assert "skip: flows_skip, flows_skip_simple, latest, simple" in text
+    assert f"skip: {', '.join(options('skip'))}" in text
     assert "protocol: otsuki2024, strict" in text

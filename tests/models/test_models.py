@@ -35,7 +35,7 @@ def test_every_model_can_be_explained(name, image_size):
     weighted = [step.module for step in steps if step.kind in (Kind.CONV, Kind.LINEAR)]
     layers = [m for m in model.modules() if isinstance(m, torch.nn.Conv2d | torch.nn.Linear)]
     assert {id(module) for module in weighted} == {id(module) for module in layers}
-    blocks = [m for m in model.modules() if type(m).__name__ in ("BasicBlock", "Bottleneck")]
+    blocks = [m for m in model.modules() if type(m).__name__ in ("BasicBlock", "Bottleneck", "DarkBlock")]
     assert sum(step.kind is Kind.ADD for step in steps) == len(blocks)
 
 
@@ -48,12 +48,13 @@ def test_torchvisions_weights_fit_at_224_pixels(name):
 
 
 def test_list_models_names_all_families():
-    assert {"vgg11", "vgg16_bn", "resnet18", "resnet152", "resnet20", "resnet110"} <= set(list_models())
-    assert len(list_models()) == len(set(list_models())) == 18
+    some = {"vgg11", "vgg16_bn", "resnet18", "resnet152", "resnet20", "resnet110", "darknet19", "darknet53"}
+    assert some <= set(list_models())
+    assert len(list_models()) == len(set(list_models())) == 20
 
 
 def test_unknown_name_lists_the_valid_ones():
-    with pytest.raises(UserError, match=r"model=resnet19 is unknown; choose one of: vgg11, .*resnet110"):
+    with pytest.raises(UserError, match=r"model=resnet19 is unknown; choose one of: vgg11, .*darknet53"):
         build_model("resnet19", num_classes=10, image_size=32)
 
 
