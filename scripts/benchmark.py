@@ -1,4 +1,4 @@
-"""Time LRP against a plain input gradient: python scripts/benchmark.py"""
+"""Time LRP against a plain input gradient and against other libraries: python scripts/benchmark.py"""
 
 from pathlib import Path
 
@@ -12,7 +12,9 @@ def main(config: DictConfig) -> None:
     from relprop.benchmark import benchmark
 
     path = Path(config.run_dir) / "benchmark.jsonl"
-    benchmark(config.cases, config.memory_format, config.repeats, config.batch, path)
+    benchmark(
+        config.cases, config.memory_format, config.repeats, config.batch, path, config.threads, config.competitors
+    )
 
 
 if __name__ == "__main__":

@@ -1,15 +1,232 @@
-import dataclasses
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import torch
+from torch import Tensor, nn
 
-from relprop.benchmark import CASES, MEMORY_FORMATS, measure
+from relprop import LRP
+from relprop.benchmark import (
+    CASES,
+    MEMORY_FORMATS,
+    Case,
+    benchmark,
+    competitors,
+    held_megabytes,
+    measure,
+    measuring,
+    peak_memory,
+    select,
+)
+from relprop.benchmark.competitors import COMPETITORS
+from relprop.benchmark.measuring import drift, using_threads
+from relprop.benchmark.memory import MEGABYTE
+from relprop.errors import UserError
+from relprop.models import build_model
+
+CPU = torch.device("cpu")
+SMALL = {"resnet50": "resnet18", "vgg16": "vgg11"}
+
+
+def small(case: Case) -> Case:
+    return replace(case, model=SMALL[case.model], batch=2, image_size=32)
+
+
+# One case of each composite and type: the last one, of VGG if there is any.
+KINDS = {(case.composite, case.dtype): small(case) for case in CASES.values()}
+
+
+@pytest.mark.parametrize("case", KINDS.values(), ids=lambda case: case.name)
+def test_a_row_is_consistent(case: Case) -> None:
+    row = measure(case, "contiguous", repeats=2)
+    assert row["threads"] == torch.get_num_threads()
+    assert (row["case"], row["baseline"], row["repeats"]) == (case.name, "input gradient", 2)
+    assert row["ratio"] == pytest.approx(row["seconds"] / row["baseline_seconds"])
+    for side in (row, *(other for other in row["others"].values() if "left_out" not in other)):
+        assert side["ratio"] == pytest.approx(side["seconds"] / row["baseline_seconds"])
+        assert side["ratio_range"][0] <= side["ratio_range"][1]
+        assert side["images_per_second"] == pytest.approx(case.batch / side["seconds"])
+    assert row["peak_memory_ratio"] == pytest.approx(row["peak_megabytes"] / row["baseline_peak_megabytes"])
+    assert min(row["peak_megabytes"], row["prepared_megabytes"], row["build_seconds"]) > 0
+    assert {key: row[key] for key in case.options} == case.options
+    assert set(row["others"]) == (set(COMPETITORS[case.composite]) if case.dtype == "float32" else {"float32"})
+    assert (row["drift"] is None) == (case.dtype == "float32")
+    assert case.dtype == "float32" or (0 < row["drift"]["relative_error"] < 0.5 < row["drift"]["rank_correlation"] < 1)
+    assert json.loads(json.dumps(row)) == row
 
 
 @pytest.mark.parametrize("memory_format", MEMORY_FORMATS)
-def test_a_row_says_what_both_sides_were(memory_format: str) -> None:
-    small = dataclasses.replace(CASES["lrp/resnet50/flows_skip"], model="resnet18", batch=1)
-    row = measure(small, memory_format, repeats=2)
-    assert row["ratio"] == pytest.approx(row["seconds"] / row["baseline_seconds"])
-    assert row["ratio_range"][0] <= row["ratio_range"][1]
-    assert row["images_per_second"] == pytest.approx(1 / row["seconds"])
-    assert (row["baseline"], row["memory_format"], row["repeats"]) == ("input gradient", memory_format, 2)
+def test_network_and_images_have_the_memory_format_of_the_row(
+    memory_format: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def watched(name: str, **size: Any) -> nn.Module:
+        model = build_model(name, **size)
+        model.register_forward_hook(lambda model, args, _: seen.append((args[0], next(model.parameters()))))
+        return model
+
+    monkeypatch.setattr(measuring, "build_model", watched)
+    row = measure(replace(KINDS["zplus", "float32"], model="resnet20"), memory_format, repeats=1, competitors=False)
+    assert row["memory_format"] == memory_format
+    assert seen
+    assert all(t.is_contiguous(memory_format=MEMORY_FORMATS[memory_format]) for pair in seen for t in pair)
+
+
+def test_drift_is_the_mean_over_images() -> None:
+    exact = torch.arange(1.0, 9.0).reshape(2, 1, 2, 2)
+    reversed_second = torch.stack([exact[0], exact[1].flip(1, 2)])
+    error = (reversed_second[1] - exact[1]).norm() / exact[1].norm()
+    assert drift(reversed_second, exact) == pytest.approx(
+        {"relative_error": error.item() / 2, "rank_correlation": (1 - 1) / 2}
+    )
+
+
+def test_competitors_can_be_left_out() -> None:
+    assert measure(KINDS["epsilon", "float32"], "contiguous", repeats=1, competitors=False)["others"] == {}
+
+
+def test_a_library_that_cannot_explain_a_network_is_left_out_with_the_reason() -> None:
+    row = measure(replace(KINDS["epsilon", "float32"], model="resnet18"), "contiguous", repeats=1)
+    assert "additions" in row["others"]["captum EpsilonRule"]["left_out"]
+    assert "seconds" not in row["others"]["captum EpsilonRule"]
+    assert "left_out" not in row["others"]["zennit Epsilon"]
+
+
+@pytest.mark.parametrize(
+    ("composite", "name"), [(composite, name) for composite, names in COMPETITORS.items() for name in names]
+)
+def test_competitors_explain_the_target_and_leave_the_model_alone(composite: str, name: str) -> None:
+    model, images = build_model("vgg11", num_classes=5, image_size=32).eval(), torch.rand(2, 3, 32, 32)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    side = COMPETITORS[composite][name].build(model)
+    first, second = (side(images, torch.full((2,), target)) for target in (0, 1))
+    assert first.shape == images.shape and not first.requires_grad
+    assert not torch.allclose(first, second)
+    torch.testing.assert_close(model.state_dict(), before, rtol=0, atol=0)
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+
+
+@pytest.mark.parametrize("asks", ["version", "import_module"])
+def test_a_missing_library_is_a_mistake_of_the_user(asks: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise ModuleNotFoundError(f"No module named '{name}'")
+
+    monkeypatch.setattr(competitors, asks, missing)
+    with pytest.raises(UserError, match=r'zennit.*; .*pip install -e "\.\[dev\]"; competitors=false'):
+        measure(KINDS["zplus", "float32"], "contiguous", repeats=1)
+
+
+def test_cases_are_chosen_by_name_and_shell_pattern() -> None:
+    (case,), _ = select("lrp/vgg16/zplus/batch1", None, has_cuda=False)
+    assert case == CASES["lrp/vgg16/zplus/batch1"]
+    chosen, _ = select(["lrp/resnet50/*"], None, has_cuda=True)
+    assert chosen == [case for case in CASES.values() if case.model == "resnet50"]
+
+
+def test_large_batches_need_a_gpu() -> None:
+    chosen, left_out = select(None, None, has_cuda=False)
+    assert {case.batch for case in left_out} == {64}
+    assert sorted(case.name for case in (*chosen, *left_out)) == sorted(CASES)
+    assert select(None, None, has_cuda=True) == (list(CASES.values()), [])
+
+
+def test_a_batch_makes_cases_equal_that_differ_in_nothing_else() -> None:
+    chosen, left_out = select(["lrp/vgg16/epsilon/*"], 2, has_cuda=False)
+    assert [case.name for case in chosen] == ["lrp/vgg16/epsilon/batch2"]
+    assert left_out == []
+
+
+def test_unknown_cases_list_the_valid_ones() -> None:
+    with pytest.raises(UserError, match=re.escape(f"case=lrp/vgg17/* is unknown; choose one of: {', '.join(CASES)}")):
+        select(["lrp/vgg17/*"], None, has_cuda=False)
+
+
+def test_benchmark_prints_and_writes_a_line_per_case(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measuring, "measure", lambda case, *options: {"case": case.name, "options": options})
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    benchmark("lrp/vgg16/zplus/*", "contiguous", 2, None, tmp_path / "benchmark.jsonl", competitors=False)
+    printed = capsys.readouterr()
+    chosen, left_out = select("lrp/vgg16/zplus/*", None, has_cuda=False)
+    rows = [json.loads(line) for line in printed.out.splitlines()]
+    assert rows == [{"case": case.name, "options": ["contiguous", 2, False]} for case in chosen]
+    assert (tmp_path / "benchmark.jsonl").read_text() == printed.out
+    assert printed.err == f"left out, since there is no GPU: {', '.join(case.name for case in left_out)}\n"
+    with pytest.raises(UserError, match="need a GPU"):
+        benchmark("*/batch64", "contiguous", 2, None, tmp_path / "benchmark.jsonl")
+
+
+def test_threads_are_torchs_until_the_end() -> None:
+    before = torch.get_num_threads()
+    with using_threads(before + 1):
+        assert torch.get_num_threads() == before + 1
+    with using_threads(None):
+        assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize("threads", [0, 1.5, "many"])
+def test_threads_must_be_a_number_above_zero(threads: Any, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=f"threads={threads} is not valid"):
+        benchmark(None, "contiguous", 1, 1, tmp_path / "benchmark.jsonl", threads=threads)
+
+
+A = torch.zeros(1000)
+
+
+def one_after_the_other() -> Tensor:
+    x = A + 1
+    y = x * 2
+    del x
+    return y * 3
+
+
+def views_and_changes_in_place() -> Tensor:
+    A.add_(0)
+    x = A.reshape(10, 100).t().clone()
+    return x.mul_(2)[:5].relu_()
+
+
+def without_memory() -> Tensor:
+    return torch.empty(10**6, device="meta").expand(2, -1)
+
+
+def saved_for_the_backward_pass() -> Tensor:
+    x = A.clone().requires_grad_()
+    return x.exp().exp().exp()
+
+
+def the_backward_pass() -> Tensor:
+    x = A.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(x.exp().exp().exp(), x, A)
+    return gradient
+
+
+@pytest.mark.parametrize(
+    ("call", "tensors"),
+    [
+        (one_after_the_other, 2),
+        (views_and_changes_in_place, 1),
+        (without_memory, 0),
+        (saved_for_the_backward_pass, 4),
+        (the_backward_pass, 6),  # those saved, and the gradients of two layers
+    ],
+)
+def test_peak_memory_of_known_allocations(call: Any, tensors: int) -> None:
+    assert peak_memory(call, CPU) == tensors * A.nbytes
+
+
+def test_held_memory_counts_what_is_not_the_models() -> None:
+    model = nn.Sequential(nn.Linear(100, 100, bias=False))
+    weight = model[0].weight
+    holder = SimpleNamespace(tensors={"two of one": [A, A[:5]], "the model's": (weight.t(),)}, model=model)
+    holder.itself = holder
+    assert held_megabytes(holder, model) == A.nbytes / MEGABYTE
+    single, double = (LRP(model, "epsilon", dtype=dtype) for dtype in ("float32", "float64"))
+    assert held_megabytes(single, model) * MEGABYTE < weight.nbytes
+    assert held_megabytes(double, model) * MEGABYTE >= 2 * weight.nbytes

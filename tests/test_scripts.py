@@ -41,10 +41,11 @@ def test_vgg16_in_mixed_precision_as_the_readme_says(tmp_path: Path) -> None:
 
 
 def test_lrp_with_flows_skip_as_the_readme_says(tmp_path: Path) -> None:
-    """In an empty folder: a network is trained first; W&B gets an offline run with pictures, table and summary."""
+    """In an empty folder: a network is trained first; W&B gets an offline run with pictures, tables and summary."""
     words = (
         "method=lrp",
         "skip=flows_skip",
+        "audit=true",
         "dataset.epochs=1",
         "+trainer.limit_train_batches=8",
         "images=10",
@@ -53,13 +54,14 @@ def test_lrp_with_flows_skip_as_the_readme_says(tmp_path: Path) -> None:
     output = script("visualize", *words, cwd=tmp_path)
     assert "training resnet20 on digits" in output
     folder = only(tmp_path, "outputs/visualize/*")
-    assert {"config.yaml", "results.jsonl", "summary.json", "heatmaps.png", "curves.png"} <= {
-        p.name for p in folder.iterdir()
-    }
+    names = {"config.yaml", "results.jsonl", "summary.json", "audit.json", "audit.txt", "heatmaps.png", "curves.png"}
+    assert names <= {p.name for p in folder.iterdir()}
     assert len((folder / "results.jsonl").read_text().splitlines()) == 10
     media = {path.name.split("_")[0] for path in folder.glob("wandb/offline-run-*/files/media/images/*.png")}
     assert media == {"heatmaps", "curves"}
-    assert list(folder.glob("wandb/offline-run-*/files/media/table/scores*.table.json"))
+    for table in ("scores", "audit"):
+        assert only(folder, f"wandb/offline-run-*/files/media/table/{table}*.table.json")
+    assert f"audit of the first 10 images: {(folder / 'audit.txt').read_text().splitlines()[-1]}" in output
 
     trained = only(tmp_path, "outputs/train/*/checkpoints/best.ckpt")
     again = script("visualize", *words, "logger=csv", cwd=tmp_path)
@@ -76,11 +78,11 @@ def test_multirun_keeps_its_jobs_together(tmp_path: Path) -> None:
 
 
 def test_benchmark_prints_one_json_object_per_line(tmp_path: Path) -> None:
-    arguments = ("repeats=1", "cases=[lrp/resnet50/flows_skip]", "batch=1")
-    command = [sys.executable, str(SCRIPTS / "benchmark.py"), *arguments]
+    case = "lrp/resnet50/otsuki2024/batch1"
+    command = [sys.executable, str(SCRIPTS / "benchmark.py"), "repeats=1", f"cases=[{case}]", "threads=1"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     (row,) = [json.loads(line) for line in result.stdout.splitlines()]
-    assert row["case"] == "lrp/resnet50/flows_skip"
+    assert (row["case"], row["threads"]) == (case, 1)
     assert row["ratio"] == pytest.approx(row["seconds"] / row["baseline_seconds"])
     assert row["images_per_second"] == pytest.approx(1 / row["seconds"])
     assert json.loads(only(tmp_path, "outputs/benchmark/*/benchmark.jsonl").read_text()) == row

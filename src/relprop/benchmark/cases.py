@@ -1,0 +1,75 @@
+"""What is measured: networks, composites and batches by name."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from types import MappingProxyType
+from typing import Any
+
+from relprop.registry import choose
+
+
+@dataclass(frozen=True)
+class Case:
+    """One comparison: a network with images (batch, 3, image_size, image_size), and the options of the LRP engine.
+
+    `needs_cuda`: it would take too long without a GPU, and is left out.
+    """
+
+    model: str
+    composite: str
+    batch: int
+    skip: str | None = None
+    bn: str = "pass"
+    dtype: str = "float32"
+    image_size: int = 224
+    needs_cuda: bool = False
+
+    @property
+    def name(self) -> str:
+        """All that tells it from the others: "lrp/resnet50/otsuki2024/batch8", with "/bfloat16" if not float32."""
+        name = f"lrp/{self.model}/{self.composite}/batch{self.batch}"
+        return name if self.dtype == "float32" else f"{name}/{self.dtype}"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of the engine."""
+        return {"composite": self.composite, "skip": self.skip, "bn": self.bn, "dtype": self.dtype}
+
+
+# By network: batches that any machine can do, and one that takes a GPU to be filled.
+BATCHES = {"resnet50": (1, 8), "vgg16": (1, 4)}
+CUDA_BATCH = 64
+# z⁺ as it was published for residual networks; ε and αβ as canonization gives them, as in other libraries.
+ZPLUS = {"resnet50": ("otsuki2024", "zplus"), "vgg16": ("zplus",)}
+CANONIZED = ("epsilon", "alpha2_beta1")
+
+
+def _cases() -> Iterator[Case]:
+    for model, batches in BATCHES.items():
+        for batch in (*batches, CUDA_BATCH):
+            large = batch == CUDA_BATCH
+            for dtype in ("float32", "bfloat16"):
+                for composite in ZPLUS[model]:
+                    yield Case(model, composite, batch, skip="flows_skip", dtype=dtype, needs_cuda=large)
+            for composite in CANONIZED:
+                yield Case(model, composite, batch, skip="signed", bn="fold", needs_cuda=large)
+
+
+CASES: Mapping[str, Case] = MappingProxyType({case.name: case for case in _cases()})
+
+
+def select(patterns: str | Iterable[str] | None, batch: int | None, has_cuda: bool) -> tuple[list[Case], list[Case]]:
+    """The cases that names or shell patterns fit (None: all), and those of them that this machine must leave out.
+
+    `batch` replaces the cases' own number of images unless it is None; then nothing is left out, and cases that differ
+    in nothing else are one. Raises `UserError` that lists the names for a pattern that fits none.
+    """
+    chosen: dict[str, Case] = {}
+    for pattern in ["*"] if patterns is None else [patterns] if isinstance(patterns, str) else patterns:
+        fitting = [case for name, case in CASES.items() if fnmatchcase(name, pattern)]
+        for case in fitting or [choose("case", pattern, CASES)]:
+            case = case if batch is None else replace(case, batch=batch, needs_cuda=False)
+            chosen[case.name] = case
+    left_out = [case for case in chosen.values() if case.needs_cuda and not has_cuda]
+    return [case for case in chosen.values() if case not in left_out], left_out
