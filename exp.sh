@@ -21,7 +21,7 @@ run_qual() {
 # cifar10: train ResNet-20 on CIFAR-10 for a few epochs, explain and score (about half an hour on two cores)
 run_cifar10() { python scripts/visualize.py experiment=cifar10_resnet20 ckpt=train "$@"; }
 
-# benchmark: LRP against a plain input gradient, JSON lines
+# benchmark: LRP against a plain input gradient, zennit and captum, JSON lines
 run_benchmark() { python scripts/benchmark.py "$@"; }
 
 # -- environment ---------------------------------------------------------------------------------------------------
@@ -32,7 +32,11 @@ list() {
 }
 
 # Whether the Python $1 can do what the experiment $2 needs.
-is_ready() { "$1" -c "import relprop$([[ $2 == test ]] && echo ', pytest, xdist, hypothesis')" 2>/dev/null; }
+is_ready() {
+  local modules=(relprop) find='import sys, importlib.util as u; sys.exit(not all(map(u.find_spec, sys.argv[1:])))'
+  if [[ $2 == test ]]; then modules+=(pytest xdist hypothesis zennit captum timm); fi
+  "$1" -c "$find" "${modules[@]}" 2>/dev/null
+}
 
 find_python() {
   local candidate

@@ -1,7 +1,6 @@
 """The real scripts, started as a user would, in a temporary folder."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,26 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.configs import SCRIPTS
-
-ROOT = SCRIPTS.parent
-
-
-def run(*command: str, cwd: Path, **environment: str) -> str:
-    """Standard output and error together, of a command that must succeed."""
-    variables = {key: value for key, value in os.environ.items() if not key.startswith(("WANDB", "RELPROP"))}
-    variables |= {"OMP_NUM_THREADS": "1", "WANDB_MODE": "offline", **environment}
-    result = subprocess.run(command, cwd=cwd, env=variables, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout + result.stderr
-
-
-def script(name: str, *arguments: str, cwd: Path) -> str:
-    return run(sys.executable, str(SCRIPTS / f"{name}.py"), *arguments, cwd=cwd)
-
-
-def only(folder: Path, pattern: str) -> Path:
-    (path,) = folder.glob(pattern)
-    return path
+from tests.processes import only, script
 
 
 def test_vgg16_in_mixed_precision_as_the_readme_says(tmp_path: Path) -> None:
@@ -86,39 +66,3 @@ def test_benchmark_prints_one_json_object_per_line(tmp_path: Path) -> None:
     assert row["ratio"] == pytest.approx(row["seconds"] / row["baseline_seconds"])
     assert row["images_per_second"] == pytest.approx(1 / row["seconds"])
     assert json.loads(only(tmp_path, "outputs/benchmark/*/benchmark.jsonl").read_text()) == row
-
-
-def test_quickstart(tmp_path: Path) -> None:
-    """The README's first command, in the environment that runs this test: at least 97 % on the test digits."""
-    environment = {"VIRTUAL_ENV": sys.prefix, "COLUMNS": "120"}
-    output = run(
-        "bash", str(ROOT / "exp.sh"), "quickstart", "images=40", f"output_dir={tmp_path}", cwd=tmp_path, **environment
-    )
-    training = json.loads(only(tmp_path, "train/*/summary.json").read_text())
-    assert training["n"] == 360
-    assert training["test_accuracy"] >= 0.97
-    folder = only(tmp_path, "visualize/*")
-    scores = json.loads((folder / "summary.json").read_text())
-    assert scores["id"]["mean"] > 0.2  # random heatmaps are at 0
-    for name in ("insertion", "deletion", "id"):
-        assert f"{scores[name]['mean']:.4f}" in output
-    assert f"{folder}/heatmaps.png" in output
-    assert f"{folder}/curves.png" in output
-
-
-def test_exp_lists_every_experiment_with_a_line_each() -> None:
-    output = run("bash", str(ROOT / "exp.sh"), cwd=ROOT)
-    functions = {
-        line.removeprefix("run_").split("(")[0]
-        for line in (ROOT / "exp.sh").read_text().splitlines()
-        if line.startswith("run_")
-    }
-    listed = {line.split()[0] for line in output.splitlines()[1:]}
-    assert listed == functions
-    assert {"quickstart", "test"} <= listed
-
-
-def test_exp_refuses_an_unknown_name() -> None:
-    result = subprocess.run(["bash", str(ROOT / "exp.sh"), "nope"], capture_output=True, text=True, check=False)
-    assert result.returncode == 1
-    assert result.stderr.startswith("error: there is no experiment 'nope'")

@@ -9,19 +9,7 @@ from relprop import LRP
 from relprop.lrp import COMPOSITES, Audit, AuditRow
 from relprop.lrp.graph import POOLING, WEIGHTED
 from tests.golden_files import network, tensors
-from tests.networks import Functional, network_of, randomize_batchnorm
-
-
-@pytest.fixture(scope="module")
-def model() -> nn.Module:
-    torch.manual_seed(0)
-    return randomize_batchnorm(Functional()).eval()
-
-
-@pytest.fixture(scope="module")
-def images() -> Tensor:
-    torch.manual_seed(1)
-    return torch.randn(3, 3, 16, 16)
+from tests.networks import network_of
 
 
 def test_a_row_adds_up_its_causes_and_finds_what_is_missing() -> None:

@@ -12,21 +12,9 @@ from relprop.lrp import COMPOSITES, DTYPES, MEMORY_FORMATS, SPLITS, STARTS, fit_
 from relprop.lrp.graph import NO_RELEVANCE
 from relprop.lrp.start import keep_largest
 from relprop.models import build_model
-from tests.networks import Functional, PreActivation, dimensional, network_of, randomize_batchnorm
+from tests.networks import PreActivation, dimensional, network_of, randomize_batchnorm
 
 BOX = {"mean": (0.5,) * 3, "std": (0.5,) * 3}
-
-
-@pytest.fixture(scope="module")
-def model() -> nn.Module:
-    torch.manual_seed(0)
-    return randomize_batchnorm(Functional()).eval()
-
-
-@pytest.fixture(scope="module")
-def images() -> Tensor:
-    torch.manual_seed(1)
-    return torch.randn(3, 3, 16, 16)
 
 
 def test_target(model: nn.Module, images: Tensor) -> None:

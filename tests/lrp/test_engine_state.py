@@ -11,21 +11,9 @@ from torchvision.models import resnet18
 
 from relprop import LRP
 from relprop.lrp import COMPOSITES, SPLITS, fit_patterns
-from tests.networks import Functional, network_of, randomize_batchnorm
+from tests.networks import network_of
 
 ENGINES = [{"composite": name} for name in COMPOSITES] + [{"skip": name} for name in SPLITS]
-
-
-@pytest.fixture(scope="module")
-def model() -> nn.Module:
-    torch.manual_seed(0)
-    return randomize_batchnorm(Functional()).eval()
-
-
-@pytest.fixture(scope="module")
-def images() -> Tensor:
-    torch.manual_seed(1)
-    return torch.randn(3, 3, 16, 16)
 
 
 @pytest.fixture(scope="module")

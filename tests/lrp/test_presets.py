@@ -8,13 +8,6 @@ from relprop import LRP
 from relprop.lrp import COMPOSITES, SPLITS, STARTS, fit_patterns, list_composites
 from relprop.lrp.graph import WEIGHTED
 from relprop.lrp.rules import Flat, ZBox, ZPlusOnes
-from tests.networks import Functional, randomize_batchnorm
-
-
-@pytest.fixture(scope="module")
-def model() -> nn.Module:
-    torch.manual_seed(0)
-    return randomize_batchnorm(Functional()).eval()
 
 
 @pytest.fixture(scope="module")

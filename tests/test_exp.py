@@ -1,0 +1,47 @@
+"""exp.sh, started as a user would."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.configs import SCRIPTS
+from tests.processes import only, run
+
+ROOT = SCRIPTS.parent
+
+
+def test_quickstart(tmp_path: Path) -> None:
+    """The README's first command, in the environment that runs this test: at least 97 % on the test digits."""
+    environment = {"VIRTUAL_ENV": sys.prefix, "COLUMNS": "120"}
+    output = run(
+        "bash", str(ROOT / "exp.sh"), "quickstart", "images=40", f"output_dir={tmp_path}", cwd=tmp_path, **environment
+    )
+    training = json.loads(only(tmp_path, "train/*/summary.json").read_text())
+    assert training["n"] == 360
+    assert training["test_accuracy"] >= 0.97
+    folder = only(tmp_path, "visualize/*")
+    scores = json.loads((folder / "summary.json").read_text())
+    assert scores["id"]["mean"] > 0.2  # random heatmaps are at 0
+    for name in ("insertion", "deletion", "id"):
+        assert f"{scores[name]['mean']:.4f}" in output
+    assert f"{folder}/heatmaps.png" in output
+    assert f"{folder}/curves.png" in output
+
+
+def test_exp_lists_every_experiment_with_a_line_each() -> None:
+    output = run("bash", str(ROOT / "exp.sh"), cwd=ROOT)
+    functions = {
+        line.removeprefix("run_").split("(")[0]
+        for line in (ROOT / "exp.sh").read_text().splitlines()
+        if line.startswith("run_")
+    }
+    listed = {line.split()[0] for line in output.splitlines()[1:]}
+    assert listed == functions
+    assert {"quickstart", "test"} <= listed
+
+
+def test_exp_refuses_an_unknown_name() -> None:
+    result = subprocess.run(["bash", str(ROOT / "exp.sh"), "nope"], capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: there is no experiment 'nope'")
