@@ -71,7 +71,8 @@ class ConvMap(LinearMap):
         """Σ of the products of inputs a and outputs' c that each weight joins, of the shape of `weight`."""
         pad, geometry = _geometry(self.module)
         backward = torch.ops.aten.convolution_backward
-        return backward(c, pad(a) if pad else a, weight, None, *geometry, [False, True, False])[1]  # type: ignore[no-any-return]
+        gradient: Tensor = backward(c, pad(a) if pad else a, weight, None, *geometry, [False, True, False])[1]
+        return gradient
 
 
 @dataclass(frozen=True)

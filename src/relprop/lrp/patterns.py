@@ -56,7 +56,8 @@ class Patterns:
         try:
             with safe_open(path, "pt") as file:
                 about = file.metadata() or {}
-                values = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                names = file.keys()
+                values = {name: file.get_tensor(name) for name in names}
         except (OSError, SafetensorError) as error:
             raise UserError(f"{path} holds no patterns: {error}; make some with fit_patterns(…).save(…)") from error
         if set(about) != {"kind", "bn"}:

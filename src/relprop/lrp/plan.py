@@ -74,15 +74,16 @@ def make_plan(graph: Graph, composite: Composite, split: Split, folds: bool) -> 
             if step.batchnorm in rules:
                 rules[step.batchnorm] = Pass()
     plan = replace(plan, rules=rules)
-    folded = frozenset(step.batchnorm for step in graph.steps if _folds(plan, step, folds))
-    return replace(plan, folded=folded - {None}, keep=_keep(plan))  # type: ignore[arg-type]
+    norms = ((step, step.batchnorm) for step in graph.steps)
+    folded = frozenset(norm for step, norm in norms if norm is not None and _folds(plan, step, folds))
+    return replace(plan, folded=folded, keep=_keep(plan))
 
 
 def _folds(plan: Plan, step: Step, folds: bool) -> bool:
     """A rule that wants to see the output before the batch norm must get it."""
     wants_output = step.index in plan.rules and plan.rules[step.index].needs_output
     # whether the outputs of a linear layer are features or tokens of features shows at run time only
-    return step.batchnorm is not None and (folds or (step.kind is Kind.CONV and not wants_output))
+    return folds or (step.kind is Kind.CONV and not wants_output)
 
 
 def _reached(plan: Plan) -> frozenset[int]:

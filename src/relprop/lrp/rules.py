@@ -25,11 +25,7 @@ class Epsilon(BiasedRule):
 
     eps: float = 1e-6
     signed: bool = True
-
-    @property
-    def needs_output(self) -> bool:  # type: ignore[override]
-        """z_j is what the forward pass has computed, unless the bias is left out."""
-        return self.bias != "ignore"
+    needs_output = True  # z_j is what the forward pass has computed, unless a bias is left out
 
     def parts(self, layer: Layer) -> tuple[Part, ...]:
         """a w."""

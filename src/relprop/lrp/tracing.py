@@ -238,12 +238,15 @@ class _Reader:
 
 def _operation(node: fx.Node) -> Callable[..., Any]:
     """The callable behind a node, out of place even when the network calls it in place."""
+    operation: Callable[..., Any]
     if node.target in ops.IN_PLACE:
-        return ops.IN_PLACE[node.target]  # type: ignore[no-any-return]
-    if node.op == "call_method":
-        return getattr(torch.Tensor, str(node.target))  # type: ignore[no-any-return]
-    assert callable(node.target)
-    return node.target
+        operation = ops.IN_PLACE[node.target]
+    elif node.op == "call_method":
+        operation = getattr(torch.Tensor, str(node.target))
+    else:
+        assert callable(node.target)
+        operation = node.target
+    return operation
 
 
 def _dimension(node: fx.Node) -> Any:

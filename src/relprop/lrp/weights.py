@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from relprop.errors import UserError
 from relprop.lrp.affines import Affine, layer_affine
 from relprop.lrp.graph import WEIGHTED, Graph, Kind, Step
-from relprop.lrp.maps import PoolMap, ScaleMap, batchnorm_affine
+from relprop.lrp.maps import LinearMap, PoolMap, ScaleMap, batchnorm_affine
 from relprop.lrp.patterns import Patterns
 from relprop.lrp.plan import Plan
 from relprop.lrp.visit import Layer
@@ -76,20 +76,18 @@ def prepare(model: nn.Module, plan: Plan, options: Options) -> Weights:
 
 
 def _layer(graph: Graph, step: Step, affine: Affine | None, options: Options) -> Layer:
-    source = graph.steps[step.inputs[0]]
+    layer_map: LinearMap | None
     if affine is None:
-        pool = PoolMap(step.module) if step.kind is Kind.AVGPOOL else None
-        affine = Affine(pool, torch.ones((), dtype=options.dtype), None)  # type: ignore[arg-type]
-    box: list[Tensor | None] = [None, None]
-    if options.box is not None:
-        box = [affine.weight.new_tensor(bound) for bound in options.box]
+        layer_map = PoolMap(step.module) if step.kind is Kind.AVGPOOL else None
+        weight, bias = torch.ones((), dtype=options.dtype), None
+    else:
+        layer_map, weight, bias = affine.map, affine.weight, affine.bias
+    lowest, highest = (None, None) if options.box is None else map(weight.new_tensor, options.box)
     pattern = None if options.patterns is None else options.patterns.values.get(step.name)
     if pattern is not None:
-        pattern = _ordered(pattern.to(affine.weight), options)
-    nonnegative = source.nonnegative
-    return Layer(
-        step.name, step.kind, step.module, affine.map, affine.weight, affine.bias, nonnegative, box[0], box[1], pattern
-    )
+        pattern = _ordered(pattern.to(weight), options)
+    nonnegative = graph.steps[step.inputs[0]].nonnegative
+    return Layer(step.name, step.kind, step.module, layer_map, weight, bias, nonnegative, lowest, highest, pattern)
 
 
 def _cast(affine: Affine, options: Options) -> Affine:
