@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import nn
@@ -47,3 +48,14 @@ def exact_float32(device: torch.device) -> Iterator[None]:
     finally:
         if device.type == "cuda":
             torch.backends.cudnn.allow_tf32 = tf32
+
+
+def fingerprint(model: nn.Module) -> tuple[Any, ...]:
+    """Changes whenever a module, parameter or buffer of `model` is replaced, moved or written to.
+
+    Only writes that torch itself does not count, through `.data` or to inference tensors, go unseen.
+    """
+    modules = tuple(id(module) for module in model.modules())
+    tensors = [*model.parameters(), *model.buffers()]
+    versions = tuple((t.data_ptr(), t.device, t.dtype, None if t.is_inference() else t._version) for t in tensors)
+    return modules, versions

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from relprop.explainers import EXPLAINERS, REDUCTIONS, get_explainer, list_explainers, reduce_channels
+from relprop.explainers import EXPLAINERS, get_explainer, list_explainers
 from relprop.explainers.lrp import LRPExplainer, takes_patterns
 from relprop.lrp import COMPOSITES, LRP, fit_patterns
 from relprop.models import build_model
@@ -97,14 +97,6 @@ def test_random_depends_on_image_and_seed_only(images: Tensor) -> None:
     assert abs(noise.mean().item() - 0.5) < 0.02
 
 
-def test_reductions() -> None:
-    attribution = torch.tensor([[[[1.0, -2.0]], [[3.0, -4.0]], [[-5.0, 0.5]]]])
-    expected = {"sum": [[-1.0, -5.5]], "abs_sum": [[9.0, 6.5]], "max": [[3.0, 0.5]]}
-    assert set(expected) == set(REDUCTIONS)
-    for name, values in expected.items():
-        assert torch.equal(reduce_channels(attribution, name), torch.tensor([values]))
-
-
 def test_bad_names_and_options_are_refused() -> None:
     with pytest.raises(ValueError, match="method=nope is unknown; choose one of: " + ", ".join(EXPLAINERS)):
         get_explainer("nope", nn.Identity())
@@ -112,5 +104,3 @@ def test_bad_names_and_options_are_refused() -> None:
         get_explainer("lrp", nn.Identity(), skp="simple")
     with pytest.raises(ValueError, match="method=gradient has no option 'skip'; it takes: none"):
         get_explainer("gradient", nn.Identity(), skip="simple")
-    with pytest.raises(ValueError, match="reduction=nope is unknown; choose one of: sum, abs_sum, max"):
-        reduce_channels(torch.zeros(1, 3, 2, 2), "nope")

@@ -6,12 +6,13 @@ import pytest
 import torch
 from torch import nn
 
+from relprop.inference import fingerprint
 from relprop.lrp import COMPOSITES, DTYPES, MEMORY_FORMATS, SPLITS
 from relprop.lrp.checks import pixel_box
 from relprop.lrp.graph import WEIGHTED, Kind
 from relprop.lrp.plan import make_plan
 from relprop.lrp.tracing import trace
-from relprop.lrp.weights import Options, Weights, fingerprint, prepare
+from relprop.lrp.weights import Options, Weights, prepare
 from tests.networks import network_of
 
 

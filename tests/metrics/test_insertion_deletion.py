@@ -3,11 +3,10 @@ import pickle
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from relprop.metrics import PROTOCOLS, InsertionDeletion
+from relprop.metrics import InsertionDeletion
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.3, 0.4)
 BLACK = -torch.tensor(MEAN) / torch.tensor(STD)
@@ -22,77 +21,6 @@ def classifier(seed: int = 0) -> nn.Module:
 
 def metric(model: nn.Module, **options: object) -> InsertionDeletion:
     return InsertionDeletion(model, mean=MEAN, std=STD, **options)
-
-
-def literal_flips(protocol: str, heatmap: Tensor, patch: int, step: int) -> list[set[tuple[int, int]]]:
-    """The set of flipped patches at every point, by loops over patches."""
-    height, width = heatmap.shape
-    squares = [(r, c) for r in range(0, height, patch) for c in range(0, width, patch)]
-    score = {
-        s: max(
-            heatmap[r, c].item()
-            for r in range(s[0], min(s[0] + patch, height))
-            for c in range(s[1], min(s[1] + patch, width))
-        )
-        for s in squares
-    }
-    order = sorted(squares, key=lambda s: (-score[s], squares.index(s)))
-    points = -(-len(order) // step)
-    if protocol == "strict":
-        return [set(order[: step * t]) for t in range(points + 1)]
-    thresholds = [score[order[min(step * i, len(order) - 1)]] for i in range(1, points + 1)]
-    return [{s for s in squares if score[s] >= threshold} for threshold in thresholds]
-
-
-def literal_curves(model: nn.Module, image: Tensor, target: int, flipped: list[set[tuple[int, int]]], patch: int):
-    curves = {"insertion": [], "deletion": []}
-    for squares in flipped:
-        shown, hidden = BLACK.view(3, 1, 1).expand_as(image).clone(), image.clone()
-        for r, c in squares:
-            shown[:, r : r + patch, c : c + patch] = image[:, r : r + patch, c : c + patch]
-            hidden[:, r : r + patch, c : c + patch] = BLACK.view(3, 1, 1)
-        for name, x in (("insertion", shown), ("deletion", hidden)):
-            curves[name].append(model(x.unsqueeze(0)).softmax(1)[0, target].item())
-    return curves
-
-
-def literal_area(protocol: str, curve: list[float], total: int, step: int) -> float:
-    if protocol == "otsuki2024":
-        return (sum(curve) - curve[0] / 2 - curve[-1] / 2) / (len(curve) - 1)
-    x = [min(step * t, total) / total for t in range(len(curve))]
-    return sum((curve[i] + curve[i + 1]) / 2 * (x[i + 1] - x[i]) for i in range(len(curve) - 1))
-
-
-@settings(max_examples=30, deadline=None)
-@given(
-    protocol=st.sampled_from(sorted(PROTOCOLS)),
-    seed=st.integers(0, 1000),
-    height=st.integers(4, 8),
-    width=st.integers(4, 8),
-    patch=st.integers(1, 3),
-    step=st.integers(1, 3),
-    levels=st.sampled_from([1, 2, 5, None]),
-    batch_size=st.integers(1, 50),
-)
-def test_equals_the_literal_protocol(protocol, seed, height, width, patch, step, levels, batch_size) -> None:
-    """Random maps, with ties when there are few levels, against loops over points, patches and pixels."""
-    model = classifier(seed).eval()
-    images = torch.randn(2, 3, height, width)
-    heatmaps = torch.randn(2, height, width)
-    if levels:
-        heatmaps = (heatmaps * levels).round() / levels
-    target = torch.tensor([1, 3])
-    result = metric(model, protocol=protocol, patch=patch, step=step, batch_size=batch_size)
-    result.update(images, heatmaps, target)
-    total = -(-height // patch) * -(-width // patch)
-    for i, row in enumerate(result.rows):
-        flipped = literal_flips(protocol, heatmaps[i], patch, step)
-        with torch.no_grad():
-            curves = literal_curves(model, images[i], int(target[i]), flipped, patch)
-        for name in ("insertion", "deletion"):
-            assert row[f"{name}_curve"] == pytest.approx(curves[name], abs=1e-6)
-            assert row[name] == pytest.approx(literal_area(protocol, curves[name], total, step), abs=1e-6)
-        assert row["id"] == pytest.approx(row["insertion"] - row["deletion"])
 
 
 def test_identical_masks_run_once() -> None:
@@ -179,6 +107,25 @@ def test_nan_images_are_refused_by_index() -> None:
     images[1, 0, 2, 2] = torch.nan
     with pytest.raises(ValueError, match=r"images \[1\] contain NaN"):
         metric(classifier()).update(images, torch.rand(3, 8, 8), torch.tensor([0, 1, 2]))
+
+
+def test_heatmaps_of_another_size_are_resized_only_when_asked_for() -> None:
+    model, images, target = classifier().eval(), torch.randn(1, 3, 8, 8), torch.tensor([0])
+    small = torch.rand(1, 4, 4)
+    resized, given = metric(model, step=4, resize=True), metric(model, step=4)
+    resized.update(images, small, target)
+    given.update(images, F.interpolate(small.unsqueeze(1), (8, 8), mode="bilinear").squeeze(1), target)
+    assert resized.rows == given.rows
+
+
+def test_images_that_are_not_normalised_are_refused_or_warned_of() -> None:
+    raw, heatmaps, target = torch.rand(1, 3, 8, 8), torch.rand(1, 8, 8), torch.tensor([0])
+    with pytest.raises(ValueError, match=r"channel 0 of the images lies in .* put black at -2.5 and white at 2.5"):
+        metric(classifier()).update(raw * 255, heatmaps, target)
+    with pytest.warns(UserWarning, match="as if the images were not normalised"):
+        metric(classifier()).update(raw, heatmaps, target)
+    with pytest.raises(ValueError, match="images are empty"):
+        metric(classifier()).update(raw[:0], heatmaps[:0], target[:0])
 
 
 def test_bad_options_are_refused() -> None:

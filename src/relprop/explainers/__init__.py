@@ -10,10 +10,9 @@ from relprop.explainers.base import Explainer
 from relprop.explainers.gradient import Gradient
 from relprop.explainers.lrp import LRPExplainer
 from relprop.explainers.random import Random
-from relprop.explainers.reduction import REDUCTIONS, reduce_channels
 from relprop.registry import create
 
-__all__ = ["EXPLAINERS", "REDUCTIONS", "Explainer", "get_explainer", "list_explainers", "reduce_channels"]
+__all__ = ["EXPLAINERS", "Explainer", "get_explainer", "list_explainers"]
 
 EXPLAINERS: Mapping[str, type[Explainer]] = MappingProxyType(
     {"lrp": LRPExplainer, "gradient": Gradient, "random": Random}

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from relprop.explainers.base import Explainer
+from relprop.seeding import image_generator
 
 
 class Random(Explainer):
@@ -15,9 +16,5 @@ class Random(Explainer):
 
     def __call__(self, images: Tensor, target: Tensor) -> Tensor:
         """Noise (N, C, H, W)."""
-        return torch.stack([self._noise(image) for image in images])
-
-    def _noise(self, image: Tensor) -> Tensor:
-        content = image.detach().cpu().contiguous().view(torch.int32).sum(dtype=torch.int64).item()
-        generator = torch.Generator().manual_seed(hash((self.seed, content)) & 0x7FFF_FFFF_FFFF_FFFF)
-        return torch.rand(image.shape, generator=generator).to(image.device)
+        noise = [torch.rand(image.shape, generator=image_generator(image, self.seed, "random map")) for image in images]
+        return torch.stack(noise).to(images.device)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from relprop.errors import UserError
-from relprop.inference import exact_float32
+from relprop.inference import exact_float32, fingerprint
 from relprop.lrp.audit import Audit
 from relprop.lrp.checks import check_images, pixel_box
 from relprop.lrp.compiling import Compiler
@@ -21,7 +21,7 @@ from relprop.lrp.splits import SPLITS, Split
 from relprop.lrp.start import STARTS, check_classes, class_indices
 from relprop.lrp.tracing import trace
 from relprop.lrp.walk import Watcher, walk
-from relprop.lrp.weights import Options, fingerprint, prepare
+from relprop.lrp.weights import Options, prepare
 from relprop.registry import choose
 
 DTYPES: Mapping[str, torch.dtype] = {

@@ -39,17 +39,6 @@ class Weights:
     prepared: Mapping[int, Any]
 
 
-def fingerprint(model: nn.Module) -> tuple[Any, ...]:
-    """Changes whenever a module, parameter or buffer of `model` is replaced, moved or written to.
-
-    Only writes that torch itself does not count, through `.data` or to inference tensors, go unseen.
-    """
-    modules = tuple(id(module) for module in model.modules())
-    tensors = [*model.parameters(), *model.buffers()]
-    versions = tuple((t.data_ptr(), t.device, t.dtype, None if t.is_inference() else t._version) for t in tensors)
-    return modules, versions
-
-
 def prepare(model: nn.Module, plan: Plan, options: Options) -> Weights:
     """Weights in the options' type and order; rules see those with batch norm folded in only if `options.folds`.
 

@@ -1,0 +1,116 @@
+"""The folded copy gives what the caller's network gives, and is not used where it would not."""
+
+import copy
+import pickle
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from relprop.metrics import InsertionDeletion
+from relprop.metrics.perturbation.classifier import DTYPES, Classifier
+from relprop.models import build_model
+from tests.networks import network_of, randomize_batchnorm
+
+FOLDED, GIVEN = "batch norm folded, channels last", "as given"
+
+
+class Twice(nn.Module):
+    """One convolution called twice, with a batch norm behind each call: folding would change it twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.first, self.second = nn.Conv2d(3, 3, 3, padding=1), nn.BatchNorm2d(3), nn.BatchNorm2d(3)
+        self.head = nn.Linear(3, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.second(self.conv(self.first(self.conv(x)).relu())).mean((2, 3)))
+
+
+class Untraceable(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x).mean((2, 3)) if x.sum() > 0 else self.conv(x).amax((2, 3))
+
+
+def logits(classifier: Classifier, images: Tensor) -> Tensor:
+    classifier.prepare(images)
+    with torch.no_grad():
+        return classifier(images)
+
+
+def expected(model: nn.Module, images: Tensor) -> Tensor:
+    with torch.no_grad():
+        return copy.deepcopy(model).eval()(images)
+
+
+@pytest.mark.parametrize("name", ["resnet20", "resnet50", "vgg11_bn"])
+def test_folded_networks_give_the_same(name: str) -> None:
+    model = randomize_batchnorm(build_model(name, num_classes=10, image_size=32)).eval()
+    classifier, images = Classifier(model), torch.randn(2, 3, 32, 32)
+    torch.testing.assert_close(logits(classifier, images), expected(model, images), rtol=1e-4, atol=1e-4)
+    assert classifier.form == FOLDED
+
+
+@pytest.mark.parametrize("model", [Twice(), Untraceable()], ids=["layer called twice", "untraceable"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_what_cannot_be_folded_runs_as_it_is(model: nn.Module, dtype: str) -> None:
+    model = randomize_batchnorm(model).eval()
+    classifier, images = Classifier(model, dtype), torch.randn(2, 3, 8, 8)
+    tolerance = 0 if dtype == "float32" else 0.05
+    torch.testing.assert_close(logits(classifier, images), expected(model, images), rtol=tolerance, atol=tolerance)
+    assert classifier.form == GIVEN
+
+
+def test_hooks_of_the_caller_still_change_the_answer() -> None:
+    model = network_of(lambda b, x: b.conv(x))
+    images = torch.randn(2, 3, 8, 8)
+    plain = logits(Classifier(model), images)
+    handle = model.get_submodule("block0").register_forward_hook(lambda module, inputs, output: output + 1)
+    classifier = Classifier(model)
+    assert not torch.allclose(logits(classifier, images), plain)
+    assert classifier.form == GIVEN
+    handle.remove()
+
+
+def test_weights_that_change_are_seen_and_the_model_stays_as_it_was() -> None:
+    model = network_of(lambda b, x: b.norm(b.conv(x))).train()
+    before = copy.deepcopy(model.state_dict())
+    classifier, images = Classifier(model), torch.randn(2, 3, 8, 8)
+    logits(classifier, images)
+    assert model.training
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    with torch.no_grad():
+        model.get_parameter("head.weight").mul_(2)
+    torch.testing.assert_close(logits(classifier, images), expected(model, images), rtol=1e-4, atol=1e-5)
+
+
+def test_bfloat16_drifts_little_and_says_so() -> None:
+    torch.manual_seed(0)
+    model = randomize_batchnorm(build_model("resnet20", num_classes=10, image_size=32)).eval()
+    images, heatmaps, target = torch.rand(4, 3, 32, 32) * 2 - 1, torch.rand(4, 32, 32), torch.tensor([0, 1, 2, 3])
+    exact, rough = (
+        InsertionDeletion(model, step=100, mean=(0.5,) * 3, std=(0.5,) * 3, dtype=dtype)
+        for dtype in ("float32", "bfloat16")
+    )
+    for metric in (exact, rough):
+        metric.update(images, heatmaps, target)
+    assert rough.description["dtype"] == "bfloat16"
+    assert rough.compute() != exact.compute()
+    assert rough.compute() == pytest.approx(exact.compute(), abs=0.02)
+
+
+def test_pickles() -> None:
+    classifier, images = Classifier(Twice().eval()), torch.randn(1, 3, 8, 8)
+    before = logits(classifier, images)
+    assert torch.equal(logits(pickle.loads(pickle.dumps(classifier)), images), before)
+
+
+def test_unknown_types_and_other_outputs_are_refused() -> None:
+    with pytest.raises(ValueError, match="dtype=int8 is unknown; choose one of: float32, bfloat16, float16"):
+        Classifier(nn.Linear(1, 1), "int8")
+    with pytest.raises(ValueError, match=r"must return logits \(N, classes\), not \(1, 4, 6, 6\)"):
+        logits(Classifier(nn.Conv2d(3, 4, 3)), torch.randn(1, 3, 8, 8))
