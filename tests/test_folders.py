@@ -31,3 +31,15 @@ def test_half_a_cifar10_folder(split: str, part: str, tmp_path: Path) -> None:
         require_folders("cifar10", tmp_path, [split])
     (tmp_path / "cifar10" / part).mkdir()
     require_folders("cifar10", tmp_path, [split])
+
+
+def test_cub_is_refused_until_all_of_it_is_there(tmp_path: Path) -> None:
+    folder = tmp_path / "CUB_200_2011"
+    with pytest.raises(UserError, match=rf"There is no CUB-200-2011 at {folder}; get \S+ from https://data\.caltech\."):
+        require_folders("cub", tmp_path, ["test"])
+    folder.mkdir()
+    for part in ("images", "images.txt", "train_test_split.txt", "bounding_boxes.txt"):
+        with pytest.raises(UserError, match=rf"{folder / part} is missing; unpack all of CUB_200_2011\.tgz"):
+            require_folders("cub", tmp_path, ["test"])
+        (folder / part).touch()
+    require_folders("cub", tmp_path, ["train", "val", "test"])

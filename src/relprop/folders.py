@@ -6,6 +6,8 @@ from pathlib import Path
 from relprop.errors import UserError
 
 CIFAR10_LAYOUT = "cifar10/{train,test}/CLASS/*"
+CUB_FOLDER = "CUB_200_2011"  # as its authors' archive unpacks
+_CUB_URL = "https://data.caltech.edu/records/65de6-vp158"
 
 
 def require_folders(dataset: str, data_dir: str | Path, splits: Iterable[str]) -> None:
@@ -14,6 +16,8 @@ def require_folders(dataset: str, data_dir: str | Path, splits: Iterable[str]) -
     The digits need none; CIFAR-10 is downloaded unless `data_dir/cifar10` is a folder.
     """
     root = Path(data_dir).expanduser() / dataset
+    if dataset == "cub":
+        _require_cub(root.parent / CUB_FOLDER)
     if dataset == "imagenet":
         for part in {"train" if split == "train" else "val" for split in splits}:
             _require_imagenet(root / part)
@@ -31,3 +35,14 @@ def _require_imagenet(folder: Path) -> None:
         )
     if all(path.name.startswith(".") for path in folder.iterdir()):
         raise UserError(f"{folder} is empty; the images must lie in {folder}/WNID/*.JPEG.")
+
+
+def _require_cub(folder: Path) -> None:
+    if not folder.is_dir():
+        raise UserError(
+            f"There is no CUB-200-2011 at {folder}; get CUB_200_2011.tgz from {_CUB_URL} and unpack it in "
+            f"{folder.parent}, or give another data_dir."
+        )
+    for part in ("images", "images.txt", "train_test_split.txt", "bounding_boxes.txt"):
+        if not (folder / part).exists():
+            raise UserError(f"{folder / part} is missing; unpack all of CUB_200_2011.tgz from {_CUB_URL}.")

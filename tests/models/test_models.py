@@ -50,7 +50,7 @@ def test_torchvisions_weights_fit_at_224_pixels(name):
 def test_list_models_names_all_families():
     some = {"vgg11", "vgg16_bn", "resnet18", "resnet152", "resnet20", "resnet110", "darknet19", "darknet53"}
     assert some <= set(list_models())
-    assert len(list_models()) == len(set(list_models())) == 20
+    assert len(list_models()) == len(set(list_models())) == 22
 
 
 def test_unknown_name_lists_the_valid_ones():

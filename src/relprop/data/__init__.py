@@ -5,13 +5,19 @@ from typing import Any
 
 from relprop.data.base import Batch, ImageDataModule
 from relprop.data.cifar10 import Cifar10
+from relprop.data.cub import Cub
 from relprop.data.digits import Digits
 from relprop.data.imagenet import ImageNet
 from relprop.registry import create
 
 __all__ = ["Batch", "ImageDataModule", "build_datamodule", "list_datasets"]
 
-_DATASETS: Mapping[str, type[ImageDataModule]] = {"digits": Digits, "cifar10": Cifar10, "imagenet": ImageNet}
+_DATASETS: Mapping[str, type[ImageDataModule]] = {
+    "digits": Digits,
+    "cifar10": Cifar10,
+    "imagenet": ImageNet,
+    "cub": Cub,
+}
 
 
 def list_datasets() -> list[str]:

@@ -1,7 +1,7 @@
 """What all data sets share: batches, loaders, normalisation on the device, a fixed choice of test images."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -29,12 +29,14 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 class Batch(NamedTuple):
     """Images (N,3,H,W), uint8 from a loader, float32 normalised on the device; labels and indices int64 (N,).
 
-    An index is the image's position in its split: the same whatever the order and whatever part is used.
+    An index is the image's position in its split: the same whatever the order and whatever part is used. Boxes of the
+    objects, where the data set has them, are float32 (N,4): left, top, right, bottom in pixels of these images.
     """
 
     images: Tensor
     labels: Tensor
     indices: Tensor
+    boxes: Tensor | None = None
 
 
 class ImageSet(Dataset[Batch], ABC):
@@ -116,6 +118,7 @@ class ImageDataModule(L.LightningDataModule, ABC):
         self.data_dir = Path(data_dir).expanduser()
         self.batch_size, self.num_workers, self.seed, self.limit = batch_size, num_workers, seed, limit
         self._splits: dict[Split, ImageSet] = {}
+        self._served: list[int] | None = None
 
     @property
     def num_classes(self) -> int:
@@ -159,9 +162,23 @@ class ImageDataModule(L.LightningDataModule, ABC):
         total = len(self.split("test"))
         return total if self.limit is None else min(self.limit, total)
 
+    def test_batches(self) -> list[list[int]]:
+        """Positions in the split of the test images, or of `limit` of them, in their order, batch by batch."""
+        positions = list(range(len(self.split("test"))))
+        if self.test_size < len(positions):
+            positions = balanced_positions(self.split("test").labels, self.test_size)
+        return [positions[first : first + self.batch_size] for first in range(0, len(positions), self.batch_size)]
+
+    def serve(self, batches: Sequence[int]) -> None:
+        """From now on the test loader gives these of the `test_batches`, by number, and no others."""
+        self._served = list(batches)
+
     def test_dataloader(self) -> DataLoader[Batch]:
         """The test images in their order, or `limit` of them."""
         images = self.split("test")
+        if self._served is not None:
+            batches = self.test_batches()
+            return self._loader(images, [batches[number] for number in self._served])
         if self.test_size == len(images):
             return self._loader(images)
         # Subset hands positions in the split to __getitems__, so that a batch's indices are those.
@@ -187,12 +204,13 @@ class ImageDataModule(L.LightningDataModule, ABC):
         mean, std = images.new_tensor([self.mean, self.std]).view(2, 3, 1, 1)
         return mean, std
 
-    def _loader(self, images: Dataset[Batch], sampler: Sampler[int] | None = None) -> DataLoader[Batch]:
+    def _loader(self, images: Dataset[Batch], order: Sampler[int] | list[list[int]] | None = None) -> DataLoader[Batch]:
+        """`order`: a sampler, or the positions in every batch; None: as they come."""
         workers = self.num_workers if self.lazy else 0
+        batches: dict[str, Any] = {"batch_size": self.batch_size, "sampler": order}
         return DataLoader(
             images,
-            batch_size=self.batch_size,
-            sampler=sampler,
+            **({"batch_sampler": order} if isinstance(order, list) else batches),
             num_workers=workers,
             persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),

@@ -1,24 +1,20 @@
 """ImageNet (ILSVRC 2012) from a folder of JPEG files."""
 
 import re
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
-from torchvision import transforms
 from torchvision.models import ResNet50_Weights
 
 from relprop.data.augment import random_flip
-from relprop.data.base import IMAGENET_MEAN, IMAGENET_STD, Batch, ImageDataModule, ImageSet, Split
-from relprop.data.files import class_files, read_rgb, visible, with_progress
+from relprop.data.base import IMAGENET_MEAN, IMAGENET_STD, ImageDataModule, ImageSet, Split
+from relprop.data.files import class_files, visible, with_progress
+from relprop.data.photos import SIDE, Cut, Photos, photo_cut
 from relprop.errors import UserError
 from relprop.folders import require_folders
 
 _WNID = re.compile(r"n\d{8}")
-Cut = Callable[[Image.Image], Tensor]  # any size to uint8 (3,224,224)
 
 
 class ImageNet(ImageDataModule):
@@ -31,7 +27,7 @@ class ImageNet(ImageDataModule):
 
     name = "imagenet"
     class_names = tuple(ResNet50_Weights.IMAGENET1K_V1.meta["categories"])
-    image_size = 224
+    image_size = SIDE
     mean, std = IMAGENET_MEAN, IMAGENET_STD
     lazy = True
 
@@ -45,7 +41,7 @@ class ImageNet(ImageDataModule):
         if unknown:
             where = f"the images must lie in {folder}/WNID/*.JPEG"
             raise UserError(f"{folder / unknown[0]} is not a class of ImageNet; {where}.")
-        images = _list_images(folder, present, wnids, _cut(train))
+        images = _list_images(folder, present, wnids, photo_cut(train))
         return {"train": images} if train else {"val": images, "test": images}
 
     def augment(self, images: Tensor) -> Tensor:
@@ -53,27 +49,13 @@ class ImageNet(ImageDataModule):
         return random_flip(images)
 
 
-class FileImages(ImageSet):
-    """Image files below a folder, decoded when asked for and made equal in size by `cut`."""
-
-    def __init__(self, folder: Path, names: Sequence[str], labels: Tensor, cut: Cut) -> None:
-        self.folder, self.labels, self.cut = folder, labels, cut
-        # One array: of a million strings each worker process would make a copy by counting references.
-        self.names = np.array(names)
-
-    def __getitems__(self, positions: list[int]) -> Batch:
-        images = torch.stack([self.cut(read_rgb(self.folder / self.names[i])) for i in positions])
-        indices = torch.tensor(positions)
-        return Batch(images, self.labels[indices], indices)
-
-
-def _list_images(folder: Path, present: list[str], wnids: list[str], cut: Cut) -> FileImages:
+def _list_images(folder: Path, present: list[str], wnids: list[str], cut: Cut) -> Photos:
     names, labels = [], []
     for wnid in with_progress(present, f"Listing {folder}"):
         files = [f"{wnid}/{file}" for file in class_files(folder / wnid)]
         names += files
         labels += [wnids.index(wnid)] * len(files)
-    return FileImages(folder, names, torch.tensor(labels), cut)
+    return Photos(folder, names, torch.tensor(labels), cut)
 
 
 def _all_wnids(folder: Path) -> list[str]:
@@ -88,11 +70,3 @@ def _all_wnids(folder: Path) -> list[str]:
         f"{folder} does not hold exactly ImageNet's 1,000 class folders, so the class numbers are not known; "
         f"add the others, or put the 1,000 WNIDs, one per line, into {listing}."
     )
-
-
-def _cut(train: bool) -> Cut:
-    """A random part for training; else the middle, as torchvision's weights were scored."""
-    centre = [transforms.Resize(256), transforms.CenterCrop(224)]
-    resized = [transforms.RandomResizedCrop(224)] if train else centre
-    cut: Cut = transforms.Compose([*resized, transforms.PILToTensor()])
-    return cut

@@ -9,6 +9,7 @@ from relprop.errors import UserError
 from relprop.models.cifar_resnet import CIFAR_RESNETS, cifar_resnet
 from relprop.models.darknet import DARKNETS, darknet
 from relprop.models.resnet import RESNETS, resnet
+from relprop.models.squeezenet import SQUEEZENETS, squeezenet
 from relprop.models.vgg import VGGS, vgg
 from relprop.registry import choose
 
@@ -21,21 +22,22 @@ MODELS: Mapping[str, Callable[[str, int, int], nn.Module]] = MappingProxyType(
         **dict.fromkeys(RESNETS, resnet),
         **dict.fromkeys(CIFAR_RESNETS, cifar_resnet),
         **dict.fromkeys(DARKNETS, darknet),
+        **dict.fromkeys(SQUEEZENETS, squeezenet),
     }
 )
 
 
 def list_models() -> list[str]:
-    """The names that `build_model` takes: VGGs, ResNets, CIFAR ResNets, DarkNets."""
+    """The names that `build_model` takes: VGGs, ResNets, CIFAR ResNets, DarkNets, SqueezeNets."""
     return list(MODELS)
 
 
 def build_model(name: str, *, num_classes: int, image_size: int) -> nn.Module:
     """A freshly initialised network from images (N,3,image_size,image_size) to logits (N,num_classes).
 
-    Up to 64 pixels VGG, ResNet and DarkNet take their small-image form; above that VGG and ResNet are
-    torchvision's own, whose ImageNet weights load, and DarkNet is the papers'. The CIFAR ResNets are the same
-    at any size. Raises `UserError` for an unknown name, no class, or an image too small.
+    Up to 64 pixels VGG, ResNet, DarkNet and SqueezeNet take their small-image form; above that VGG, ResNet and
+    SqueezeNet are torchvision's own, whose ImageNet weights load, and DarkNet is the papers'. The CIFAR ResNets
+    are the same at any size. Raises `UserError` for an unknown name, no class, or an image too small.
     """
     builder = choose("model", name, MODELS)
     if num_classes < 1:

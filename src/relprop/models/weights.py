@@ -15,6 +15,7 @@ from torchvision.models import get_model_weights
 from relprop.errors import UserError
 from relprop.models import build_model
 from relprop.models.resnet import RESNETS
+from relprop.models.squeezenet import SQUEEZENETS
 from relprop.models.vgg import VGGS
 
 # What nn.DataParallel, and a LightningModule that holds the network as `model`, put before its names.
@@ -60,8 +61,8 @@ def pretrained(name: str) -> nn.Module:
         weights = get_model_weights(name)["IMAGENET1K_V1"]
     except ValueError:
         raise UserError(
-            f"torchvision has no ImageNet weights for '{name}'; take one of {', '.join((*VGGS, *RESNETS))}, "
-            f"or load weights from a file."
+            f"torchvision has no ImageNet weights for '{name}'; take one of "
+            f"{', '.join((*VGGS, *RESNETS, *SQUEEZENETS))}, or load weights from a file."
         ) from None
     file = Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rpartition("/")[2]
     _load(model, _download(weights, file), file)
@@ -99,7 +100,8 @@ def _load(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
 
 def _shape_message(model: nn.Module, key: str, given: Tensor, wanted: Tensor, path: Path) -> str:
     network = type(model).__name__
-    head = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)][-1:]
+    # The head is the last layer with weights: linear, or a convolution as in DarkNet-19 and SqueezeNet.
+    head = [name for name, module in model.named_modules() if isinstance(module, nn.Linear | nn.Conv2d)][-1:]
     if key.rpartition(".")[0] in head and given.shape[1:] == wanted.shape[1:]:
         return (
             f"{path} has a head of {given.shape[0]} classes, but this {network} one of {wanted.shape[0]}; "
