@@ -11,20 +11,26 @@ from torch import Tensor, nn
 
 from relprop import LRP
 from relprop.benchmark import (
+    ALL_CASES,
     CASES,
     MEMORY_FORMATS,
+    SCORING_CASES,
     Case,
+    ScoringCase,
     benchmark,
     competitors,
     held_megabytes,
     measure,
+    measure_scoring,
     measuring,
     peak_memory,
     select,
+    sides,
 )
 from relprop.benchmark.competitors import COMPETITORS
-from relprop.benchmark.measuring import drift, using_threads
+from relprop.benchmark.measuring import drift
 from relprop.benchmark.memory import MEGABYTE
+from relprop.benchmark.sides import using_threads
 from relprop.errors import UserError
 from relprop.models import build_model
 
@@ -59,6 +65,18 @@ def test_a_row_is_consistent(case: Case) -> None:
     assert json.loads(json.dumps(row)) == row
 
 
+@pytest.mark.parametrize("case", SCORING_CASES.values(), ids=lambda case: case.name)
+def test_a_scoring_row_is_consistent(case: ScoringCase) -> None:
+    row = measure_scoring(replace(case, model="resnet18", batch=1, image_size=32, pictures=16), "contiguous", repeats=1)
+    assert row["ratio"] == pytest.approx(row["seconds"] / row["baseline_seconds"])
+    assert row["throughput_ratio"] == pytest.approx(1 / row["ratio"])
+    assert row["ratio_range"][0] <= row["ratio"] <= row["ratio_range"][1]
+    assert row["requested"] == 2 * 103
+    assert row["forwards"] <= (2 * 8 if case.levels else row["requested"])
+    assert row["drift"] < (row["probability_spread"] if case.dtype == "bfloat16" else 1e-4)
+    assert json.loads(json.dumps(row)) == row
+
+
 @pytest.mark.parametrize("memory_format", MEMORY_FORMATS)
 def test_network_and_images_have_the_memory_format_of_the_row(
     memory_format: str, monkeypatch: pytest.MonkeyPatch
@@ -70,7 +88,7 @@ def test_network_and_images_have_the_memory_format_of_the_row(
         model.register_forward_hook(lambda model, args, _: seen.append((args[0], next(model.parameters()))))
         return model
 
-    monkeypatch.setattr(measuring, "build_model", watched)
+    monkeypatch.setattr(sides, "build_model", watched)
     row = measure(replace(KINDS["zplus", "float32"], model="resnet20"), memory_format, repeats=1, competitors=False)
     assert row["memory_format"] == memory_format
     assert seen
@@ -130,9 +148,9 @@ def test_cases_are_chosen_by_name_and_shell_pattern() -> None:
 
 def test_large_batches_need_a_gpu() -> None:
     chosen, left_out = select(None, None, has_cuda=False)
-    assert {case.batch for case in left_out} == {64}
-    assert sorted(case.name for case in (*chosen, *left_out)) == sorted(CASES)
-    assert select(None, None, has_cuda=True) == (list(CASES.values()), [])
+    assert {case.batch for case in left_out} == {64, 16}
+    assert sorted(case.name for case in (*chosen, *left_out)) == sorted(ALL_CASES)
+    assert select(None, None, has_cuda=True) == (list(ALL_CASES.values()), [])
 
 
 def test_a_batch_makes_cases_equal_that_differ_in_nothing_else() -> None:
@@ -142,7 +160,7 @@ def test_a_batch_makes_cases_equal_that_differ_in_nothing_else() -> None:
 
 
 def test_unknown_cases_list_the_valid_ones() -> None:
-    with pytest.raises(UserError, match=re.escape(f"case=lrp/vgg17/* is unknown; choose one of: {', '.join(CASES)}")):
+    with pytest.raises(UserError, match=re.escape(f"lrp/vgg17/* is unknown; choose one of: {', '.join(ALL_CASES)}")):
         select(["lrp/vgg17/*"], None, has_cuda=False)
 
 

@@ -1,7 +1,22 @@
-"""Time explanations against a plain input gradient of the same network and against other libraries."""
+"""Time explanations against a plain input gradient and other libraries, and scoring against bare forwards."""
 
-from relprop.benchmark.cases import CASES, Case, select
-from relprop.benchmark.measuring import MEMORY_FORMATS, benchmark, measure
+from relprop.benchmark.cases import ALL_CASES, CASES, SCORING_CASES, Case, ScoringCase, select
+from relprop.benchmark.measuring import benchmark, measure
 from relprop.benchmark.memory import held_megabytes, peak_memory
+from relprop.benchmark.scoring import measure_scoring
+from relprop.benchmark.sides import MEMORY_FORMATS
 
-__all__ = ["CASES", "MEMORY_FORMATS", "Case", "benchmark", "held_megabytes", "measure", "peak_memory", "select"]
+__all__ = [
+    "ALL_CASES",
+    "CASES",
+    "MEMORY_FORMATS",
+    "SCORING_CASES",
+    "Case",
+    "ScoringCase",
+    "benchmark",
+    "held_megabytes",
+    "measure",
+    "measure_scoring",
+    "peak_memory",
+    "select",
+]

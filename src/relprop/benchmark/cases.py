@@ -37,6 +37,29 @@ class Case:
         return {"composite": self.composite, "skip": self.skip, "bn": self.bn, "dtype": self.dtype}
 
 
+@dataclass(frozen=True)
+class ScoringCase:
+    """Insertion and deletion of `batch` images, 101 points a curve, `pictures` perturbed images in one forward.
+
+    With `levels` the heatmaps are quantized, and compared with the same that are not.
+    """
+
+    model: str
+    batch: int
+    dtype: str = "float32"
+    levels: int | None = None
+    pictures: int = 32
+    image_size: int = 224
+    needs_cuda: bool = False
+
+    @property
+    def name(self) -> str:
+        """All that tells it from the others: "insertion_deletion/resnet50/batch1", with "/bfloat16" or "/quantized"."""
+        name = f"insertion_deletion/{self.model}/batch{self.batch}"
+        name = name if self.dtype == "float32" else f"{name}/{self.dtype}"
+        return name if self.levels is None else f"{name}/quantized"
+
+
 # By network: batches that any machine can do, and one that takes a GPU to be filled.
 BATCHES = {"resnet50": (1, 8), "vgg16": (1, 4)}
 CUDA_BATCH = 64
@@ -57,18 +80,32 @@ def _cases() -> Iterator[Case]:
 
 
 CASES: Mapping[str, Case] = MappingProxyType({case.name: case for case in _cases()})
+SCORING_CASES: Mapping[str, ScoringCase] = MappingProxyType(
+    {
+        case.name: case
+        for case in (
+            ScoringCase("resnet50", 1),
+            ScoringCase("resnet50", 1, dtype="bfloat16"),
+            ScoringCase("resnet50", 4, levels=8),
+            ScoringCase("resnet50", 16, pictures=256, needs_cuda=True),
+        )
+    }
+)
+ALL_CASES: Mapping[str, Case | ScoringCase] = MappingProxyType({**CASES, **SCORING_CASES})
 
 
-def select(patterns: str | Iterable[str] | None, batch: int | None, has_cuda: bool) -> tuple[list[Case], list[Case]]:
+def select(
+    patterns: str | Iterable[str] | None, batch: int | None, has_cuda: bool
+) -> tuple[list[Case | ScoringCase], list[Case | ScoringCase]]:
     """The cases that names or shell patterns fit (None: all), and those of them that this machine must leave out.
 
     `batch` replaces the cases' own number of images unless it is None; then nothing is left out, and cases that differ
     in nothing else are one. Raises `UserError` that lists the names for a pattern that fits none.
     """
-    chosen: dict[str, Case] = {}
+    chosen: dict[str, Case | ScoringCase] = {}
     for pattern in ["*"] if patterns is None else [patterns] if isinstance(patterns, str) else patterns:
-        fitting = [case for name, case in CASES.items() if fnmatchcase(name, pattern)]
-        for case in fitting or [choose("case", pattern, CASES)]:
+        fitting = [case for name, case in ALL_CASES.items() if fnmatchcase(name, pattern)]
+        for case in fitting or [choose("case", pattern, ALL_CASES)]:
             case = case if batch is None else replace(case, batch=batch, needs_cuda=False)
             chosen[case.name] = case
     left_out = [case for case in chosen.values() if case.needs_cuda and not has_cuda]

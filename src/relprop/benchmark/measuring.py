@@ -3,29 +3,23 @@
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import torch
 from rich.console import Console
-from rich.progress import track
 from scipy.stats import spearmanr
 from torch import Tensor, nn
 
-from relprop.benchmark.cases import Case, select
+from relprop.benchmark.cases import Case, ScoringCase, select
 from relprop.benchmark.competitors import COMPETITORS, Side
 from relprop.benchmark.memory import MEGABYTE, held_megabytes, peak_memory
+from relprop.benchmark.scoring import measure_scoring
+from relprop.benchmark.sides import Times, interleave, prepare, using_threads
 from relprop.errors import UserError
 from relprop.explainers import get_explainer
-from relprop.models import build_model
 from relprop.results import device_name
-
-MEMORY_FORMATS = MappingProxyType({"contiguous": torch.contiguous_format, "channels_last": torch.channels_last})
-CLASSES = 1000
-Times = Mapping[str, list[float]]
 
 
 def benchmark(
@@ -50,23 +44,14 @@ def benchmark(
         raise UserError("all cases chosen need a GPU, and there is none; give batch=1 or other cases")
     with path.open("w", encoding="utf-8") as file, using_threads(threads):
         for case in chosen:
-            line = json.dumps(measure(case, memory_format, repeats, competitors))
+            row = (
+                measure_scoring(case, memory_format, repeats)
+                if isinstance(case, ScoringCase)
+                else measure(case, memory_format, repeats, competitors)
+            )
+            line = json.dumps(row)
             print(line, flush=True)
             file.write(line + "\n")
-
-
-@contextmanager
-def using_threads(number: int | None) -> Iterator[None]:
-    """That many threads of torch inside; None leaves them as they are."""
-    before = torch.get_num_threads()
-    if number is not None:
-        if not isinstance(number, int) or number < 1:
-            raise UserError(f"threads={number} is not valid; it takes a whole number of at least 1 or null")
-        torch.set_num_threads(number)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def measure(case: Case, memory_format: str, repeats: int, competitors: bool = True) -> dict[str, Any]:
@@ -76,14 +61,14 @@ def measure(case: Case, memory_format: str, repeats: int, competitors: bool = Tr
     runs after one of each to warm up; `ratio_range` is the smallest and largest ratio of two runs side by side. What is
     done once for many batches is not part of them: `build_seconds` and `prepared_megabytes` are those of the engine.
     """
-    model, images, target = _prepare(case, memory_format)
+    model, images, target = prepare(case, memory_format)
     began = time.perf_counter()
     lrp = get_explainer("lrp", model, **case.options)
     build_seconds = time.perf_counter() - began
     sides: dict[str, Side] = {"lrp": lrp, "gradient": get_explainer("gradient", model)}
     others = _add_others(sides, case, model, competitors)
     calls = {name: _call(side, images, target) for name, side in sides.items()}
-    times = _interleave(calls, repeats, images.device)
+    times = interleave(calls, repeats, images.device)
     return {
         "case": case.name,
         "baseline": "input gradient",
@@ -125,19 +110,6 @@ def _add_others(sides: dict[str, Side], case: Case, model: nn.Module, competitor
     return others
 
 
-def _prepare(case: Case, memory_format: str) -> tuple[nn.Module, Tensor, Tensor]:
-    """A freshly initialised network, images of noise, and the classes that it predicts."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    torch.manual_seed(0)
-    order = MEMORY_FORMATS[memory_format]
-    model = build_model(case.model, num_classes=CLASSES, image_size=case.image_size).eval()
-    model = model.to(device).to(memory_format=order)
-    images = torch.randn(case.batch, 3, case.image_size, case.image_size, device=device)
-    images = images.contiguous(memory_format=order)
-    with torch.no_grad():
-        return model, images, model(images).argmax(1)
-
-
 def drift(heatmaps: Tensor, exact: Tensor) -> dict[str, float]:
     """Relative L2 error and Spearman's rank correlation of attributions, summed over channels; means over images."""
     pairs = [tuple(maps.sum(0).double().flatten().cpu() for maps in pair) for pair in zip(heatmaps, exact, strict=True)]
@@ -167,17 +139,3 @@ def _peaks(calls: Mapping[str, Callable[[], Tensor]], device: torch.device) -> d
 
 def _call(side: Side, images: Tensor, target: Tensor) -> Callable[[], Tensor]:
     return lambda: side(images, target)
-
-
-def _interleave(calls: Mapping[str, Callable[[], Tensor]], repeats: int, device: torch.device) -> Times:
-    """Seconds of every side, in turns, so that all meet the same noise."""
-    times: dict[str, list[float]] = {name: [] for name in calls}
-    for turn in track(range(repeats + 1), "measuring", console=Console(stderr=True)):
-        for name, call in calls.items():
-            began = time.perf_counter()
-            call()
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
-            if turn > 0:
-                times[name].append(time.perf_counter() - began)
-    return times

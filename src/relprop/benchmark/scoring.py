@@ -1,0 +1,104 @@
+"""Insertion and deletion against bare forwards of the model as the user has it."""
+
+import statistics
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from relprop.benchmark.cases import ScoringCase
+from relprop.benchmark.sides import Times, interleave, prepare
+from relprop.data.base import IMAGENET_MEAN, IMAGENET_STD
+from relprop.metrics import InsertionDeletion
+from relprop.postprocessing.quantize import Quantize
+from relprop.results import device_name
+
+PROTOCOL = "otsuki2024"
+
+
+def measure_scoring(case: ScoringCase, memory_format: str, repeats: int) -> dict[str, Any]:
+    """What scoring a batch takes, in seconds, and its ratio to the baseline's; medians over interleaved runs.
+
+    The baseline are as many bare forwards, of the network and in batches as the user has them; for quantized heatmaps,
+    the scoring of the same ones unquantized. `throughput_ratio` is how many times as fast the metric is. `drift` is the
+    largest difference of a curve's point from that of the network as it is given, in float32, and `probability_spread`
+    the largest difference between points of one curve, to compare it with.
+    """
+    model, images, target = prepare(case, memory_format)
+    images = images.clamp(-2, 2)  # what pixels normalised like ImageNet's can be
+    with torch.no_grad():
+        model.get_parameter("fc.weight").mul_(20)  # of random weights, answers that pixels can change
+        target = model(images).argmax(1)
+    heatmaps = torch.rand(case.batch, case.image_size, case.image_size, device=images.device)
+    shown = heatmaps if case.levels is None else Quantize(case.levels)(heatmaps)
+    metric = _metric(model, case)
+    metric.update(images, shown, target)
+    requested, run = metric.requested, metric.forwards
+    calls: dict[str, Callable[[], Any]] = {"metric": lambda: metric.update(images, shown, target)}
+    if case.levels is None:
+        pictures = images[:1].expand(case.pictures, -1, -1, -1).clone(memory_format=torch.preserve_format)
+        calls["baseline"] = lambda: _bare(model, pictures, requested)
+    else:
+        plain = _metric(model, case)
+        calls["baseline"] = lambda: plain.update(images, heatmaps, target)
+    times = interleave(calls, repeats, images.device)
+    return {
+        "case": case.name,
+        "baseline": "bare forwards" if case.levels is None else "unquantized",
+        **_compared(times, case.batch),
+        "requested": requested,
+        "forwards": run,
+        **_drift(model, case, (images, shown, target), metric),
+        "protocol": PROTOCOL,
+        "model": case.model,
+        "dtype": case.dtype,
+        "levels": case.levels,
+        "batch": case.batch,
+        "pictures": case.pictures,
+        "image_size": case.image_size,
+        "memory_format": memory_format,
+        "repeats": repeats,
+        "threads": torch.get_num_threads(),
+        "device": device_name(images.device),
+        "torch": torch.__version__,
+    }
+
+
+def _metric(model: nn.Module, case: ScoringCase) -> InsertionDeletion:
+    options: dict[str, Any] = {"batch_size": case.pictures, "dtype": case.dtype}
+    return InsertionDeletion(model, PROTOCOL, mean=IMAGENET_MEAN, std=IMAGENET_STD, **options)
+
+
+def _bare(model: nn.Module, pictures: Tensor, total: int) -> None:
+    """`total` forwards, as many at a time as there are `pictures`."""
+    with torch.no_grad():
+        for first in range(0, total, len(pictures)):
+            model(pictures[: total - first])
+
+
+def _compared(times: Times, batch: int) -> dict[str, Any]:
+    seconds, baseline = (statistics.median(times[name]) for name in ("metric", "baseline"))
+    ratios = [a / b for a, b in zip(times["metric"], times["baseline"], strict=True)]
+    return {
+        "ratio": seconds / baseline,
+        "ratio_range": [min(ratios), max(ratios)],
+        "throughput_ratio": baseline / seconds,
+        "seconds": seconds,
+        "images_per_second": batch / seconds,
+        "baseline_seconds": baseline,
+    }
+
+
+def _drift(
+    model: nn.Module, case: ScoringCase, batch: tuple[Tensor, Tensor, Tensor], metric: InsertionDeletion
+) -> dict[str, float]:
+    """How far the curves are from those of the network as it is, which a hook keeps the metric from folding."""
+    handle = model.register_forward_hook(lambda *_: None)
+    exact = InsertionDeletion(model, PROTOCOL, mean=IMAGENET_MEAN, std=IMAGENET_STD, batch_size=case.pictures)
+    exact.update(*batch)
+    handle.remove()
+    names = [f"{curve}_curve" for curve in exact.curves]
+    differences = [(metric.per_image(n)[: case.batch] - exact.per_image(n)).abs().max().item() for n in names]
+    spreads = [(exact.per_image(n).amax(1) - exact.per_image(n).amin(1)).max().item() for n in names]
+    return {"drift": max(differences), "probability_spread": max(spreads)}
