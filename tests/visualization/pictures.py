@@ -1,6 +1,7 @@
 """What the tests of all pictures use: input, and the boxes of the drawn text."""
 
 import torch
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -22,8 +23,15 @@ def text_boxes(figure: Figure) -> dict[str, Bbox]:
     """Where each visible text lies, in pixels from the bottom left."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
+    hidden = {label for axes in figure.axes for axis in (axes.xaxis, axes.yaxis) for label in _labels_out_of_view(axis)}
+    texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text() and text not in hidden]
     return {f"{text.get_text()} #{i}": text.get_window_extent(canvas.get_renderer()) for i, text in enumerate(texts)}
+
+
+def _labels_out_of_view(axis: Axis) -> list[Text]:
+    """Labels of ticks beyond the axis's ends, which are not drawn."""
+    low, high = sorted(axis.get_view_interval())
+    return [tick.label1 for tick in axis.get_major_ticks() if not low <= tick.get_loc() <= high]
 
 
 def assert_text_is_free(figure: Figure) -> None:

@@ -12,14 +12,14 @@ def check_heatmaps(heatmaps: Tensor) -> None:
         raise ValueError(f"heatmaps {(~finite).nonzero().flatten().tolist()} contain NaN or infinite values")
 
 
-def check_pictures(images: Tensor, heatmaps: Tensor) -> None:
-    """Refuse images that are not (N,3,H,W) in [0,1], or heatmaps that are not (N,H,W) to them."""
+def check_pictures(images: Tensor, heatmaps: Tensor, name: str = "images") -> None:
+    """Refuse images, called `name`, that are not (N,3,H,W) in [0,1], or heatmaps that are not (N,H,W) to them."""
     check_heatmaps(heatmaps)
     expected = (heatmaps.shape[0], 3, *heatmaps.shape[1:])
     if images.shape != expected:
-        raise ValueError(f"images must be (N, 3, H, W) = {expected} like the heatmaps, not {tuple(images.shape)}")
+        raise ValueError(f"{name} must be (N, 3, H, W) = {expected} like the heatmaps, not {tuple(images.shape)}")
     if not images.is_floating_point():
-        raise ValueError(f"images must be floats in [0, 1], not {images.dtype}; divide uint8 by 255")
+        raise ValueError(f"{name} must be floats in [0, 1], not {images.dtype}; divide uint8 by 255")
     low, high = (value.item() for value in images.detach().aminmax())
     if not (low >= 0 and high <= 1):  # so written, NaN is refused too
-        raise ValueError(f"images must lie in [0, 1], not in [{low:.3g}, {high:.3g}]; denormalize them first")
+        raise ValueError(f"{name} must lie in [0, 1], not in [{low:.3g}, {high:.3g}]; denormalize them first")
