@@ -102,6 +102,25 @@ def test_random_orders_and_fills_do_not_depend_on_the_batch() -> None:
     assert other_seed.rows[0]["random_curve"] != together.rows[0]["random_curve"]
 
 
+@pytest.mark.parametrize(("metric", "name"), CASES, ids=[f"{metric.__name__}-{name}" for metric, name in CASES])
+def test_pictures_are_those_whose_scores_the_curve_has(metric, name: str) -> None:
+    model, images, heatmaps, target = classifier(0), pictures(2, 12, 12), torch.rand(2, 12, 12), torch.tensor([1, 3])
+    protocol = Protocol(**{**PROTOCOLS[name].choices, "patch": 2})
+    scored = metric(model, protocol, mean=MEAN, std=STD)
+    scored.update(images, heatmaps, target)
+    for share in (0.0, 0.3):
+        states, reached = scored.pictures(images, heatmaps, share)
+        fractions = scored.rows[0]["fractions"]
+        number = fractions.index(reached)
+        assert reached <= share or number == int(protocol.begins)
+        assert number + 1 == len(fractions) or fractions[number + 1] > share
+        for curve, state in states.items():
+            logits = model(state).detach().double()
+            values = logits.softmax(1) if protocol.score == "probability" else logits
+            shown = [row[f"{curve}_curve"][number] for row in scored.rows]
+            assert shown == pytest.approx(values[range(2), target].tolist(), abs=1e-5)
+
+
 def test_label_says_what_differs_from_the_published() -> None:
     assert get_protocol("samek2016").label == "samek2016"
     choices = PROTOCOLS["strict"].choices
@@ -118,13 +137,14 @@ def test_label_says_what_differs_from_the_published() -> None:
         ({"score": "loss"}, "score=loss is unknown; choose one of: probability, logit, log_odds"),
         ({"step": 0}, "step=0 must be at least 1"),
         ({"share": None}, "needs a step"),
+        ({"area": "aopc"}, "area=aopc is one of PixelFlipping's"),
         ({"schedule": "number"}, "needs steps"),
         ({"colour": 1}, "no choice 'colour'; it has: name, fills"),
     ],
 )
 def test_wrong_choices_are_refused(choices: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        get_protocol({**PROTOCOLS["strict"].choices, **choices})
+        InsertionDeletion(classifier(0), {**PROTOCOLS["strict"].choices, **choices}, mean=MEAN, std=STD)
 
 
 @pytest.mark.parametrize(

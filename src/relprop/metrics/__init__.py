@@ -1,4 +1,4 @@
-"""Faithfulness metrics for heatmaps of any explanation method. Use torch and torchmetrics only."""
+"""Metrics of heatmaps of any explanation method. Use torch, torchmetrics, scipy and OpenCV only."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -7,13 +7,42 @@ from typing import Any
 from torch import nn
 
 from relprop.metrics.base import HeatmapMetric
+from relprop.metrics.complexity import Complexity
+from relprop.metrics.conservation import Conservation
 from relprop.metrics.insertion_deletion import InsertionDeletion
-from relprop.metrics.ranking import PROTOCOLS
+from relprop.metrics.localization import Localization
+from relprop.metrics.perturbation import PROTOCOLS, Protocol
+from relprop.metrics.pixel_flipping import PixelFlipping
+from relprop.metrics.randomization import Randomization
+from relprop.metrics.stability import Stability
 from relprop.registry import create
 
-__all__ = ["METRICS", "PROTOCOLS", "HeatmapMetric", "InsertionDeletion", "get_metric"]
+__all__ = [
+    "METRICS",
+    "PROTOCOLS",
+    "Complexity",
+    "Conservation",
+    "HeatmapMetric",
+    "InsertionDeletion",
+    "Localization",
+    "PixelFlipping",
+    "Protocol",
+    "Randomization",
+    "Stability",
+    "get_metric",
+]
 
-METRICS: Mapping[str, type[HeatmapMetric]] = MappingProxyType({"insertion_deletion": InsertionDeletion})
+METRICS: Mapping[str, type[HeatmapMetric]] = MappingProxyType(
+    {
+        "insertion_deletion": InsertionDeletion,
+        "pixel_flipping": PixelFlipping,
+        "conservation": Conservation,
+        "localization": Localization,
+        "randomization": Randomization,
+        "complexity": Complexity,
+        "stability": Stability,
+    }
+)
 
 
 def get_metric(name: str, model: nn.Module, **options: Any) -> HeatmapMetric:

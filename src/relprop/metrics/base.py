@@ -49,9 +49,7 @@ class HeatmapMetric(Metric):
         return self._model[0]
 
     @abstractmethod
-    def measure(
-        self, images: Tensor, heatmaps: Tensor, target: Tensor, boxes: Tensor | None
-    ) -> Mapping[str, Tensor]:
+    def measure(self, images: Tensor, heatmaps: Tensor, target: Tensor, boxes: Tensor | None) -> Mapping[str, Tensor]:
         """All scores, (N,) each, and columns, (N,) or (N, values), of a batch that has been checked."""
 
     def update(self, images: Tensor, heatmaps: Tensor, target: Tensor, boxes: Tensor | None = None) -> None:

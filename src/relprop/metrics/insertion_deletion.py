@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from relprop.errors import UserError
 from relprop.metrics.perturbation import PerturbationMetric
 
 
@@ -19,6 +20,8 @@ class InsertionDeletion(PerturbationMetric):
 
     def directions(self) -> dict[str, str]:
         """Insertion and their difference up, deletion down."""
+        if self.protocol.area == "aopc":
+            raise UserError("area=aopc is one of PixelFlipping's; InsertionDeletion takes fractions or points")
         return {"insertion": "higher", "deletion": "lower", "id": "higher"}
 
     def combine(self, areas: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -33,9 +33,7 @@ class PixelFlipping(PerturbationMetric):
         sign = -1 if self._kind == "aopc" else 1
         scores = {f"{self._kind}_{name}": area for name, area in areas.items()}
         gains = {
-            name: sign * (areas[other] - areas["morf"])
-            for name, other in _GAINS.items()
-            if {"morf", other} <= {*areas}
+            name: sign * (areas[other] - areas["morf"]) for name, other in _GAINS.items() if {"morf", other} <= {*areas}
         }
         return {**scores, **gains}
 

@@ -94,6 +94,15 @@ def chained(images: Tensor, path: Path) -> Pictures:
             yield now, image, point
 
 
+def picture_at(images: Tensor, path: Path, number: int) -> Tensor:
+    """The images (N, C, H, W) as they are at one point of the path."""
+    if path.chained:
+        return next(now for now, _, point in chained(images, path) if int(point[0]) == number)
+    image = torch.arange(len(images), device=images.device)
+    hidden = path.hidden(image, torch.full_like(image, number))
+    return torch.where(hidden.unsqueeze(1), path.hide(images, image, hidden), images)
+
+
 def check_classes(target: Tensor, classes: int) -> None:
     """Refuse targets (N,) that are no class of the classifier."""
     if ((target < 0) | (target >= classes)).any():

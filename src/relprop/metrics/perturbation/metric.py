@@ -14,7 +14,7 @@ from relprop.metrics.base import HeatmapMetric
 from relprop.metrics.perturbation.areas import AREAS
 from relprop.metrics.perturbation.checks import check_normalised
 from relprop.metrics.perturbation.classifier import Classifier
-from relprop.metrics.perturbation.curve import Path, check_classes, perturbation_curve
+from relprop.metrics.perturbation.curve import Path, check_classes, perturbation_curve, picture_at
 from relprop.metrics.perturbation.fills import FILLS, Hide
 from relprop.metrics.perturbation.outputs import OUTPUTS
 from relprop.metrics.perturbation.protocol import CURVES, PROTOCOLS, Protocol, get_protocol
@@ -124,6 +124,21 @@ class PerturbationMetric(HeatmapMetric):
                 self._append_end(measured, images, target)
         fractions, area = self._fractions().to(images.device), AREAS[self.protocol.area]
         return {**measured, **self.combine({n: area(measured[f"{n}_curve"].double(), fractions) for n in self.curves})}
+
+    def pictures(self, images: Tensor, heatmaps: Tensor, share: float) -> tuple[dict[str, Tensor], float]:
+        """What images (N, C, H, W) have become by curve, at the last point at which at most `share` of patches flipped.
+
+        And the share that has. The first step is the least that is shown. The classifier is not asked.
+        """
+        self._schedule(heatmaps)
+        first, fractions = int(not self.protocol.begins), self._fractions()
+        number = max(1, int((fractions <= share).sum()) - 1 + first)
+        states = {}
+        with torch.no_grad():
+            for name in self.curves:
+                hide = self._fills[self.protocol.fills[name]].of(images)
+                states[name] = picture_at(images, self._path(name, images, heatmaps, hide), number)
+        return states, float(fractions[number - first])
 
     def _schedule(self, heatmaps: Tensor) -> None:
         """How many patches have flipped at each point, for maps of this size; all maps must be of one."""
