@@ -65,7 +65,7 @@ def test_a_row_is_consistent(case: Case) -> None:
     assert json.loads(json.dumps(row)) == row
 
 
-@pytest.mark.parametrize("case", SCORING_CASES.values(), ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*SCORING_CASES.values()][:3], ids=lambda case: case.name)
 def test_a_scoring_row_is_consistent(case: ScoringCase) -> None:
     row = measure_scoring(replace(case, model="resnet18", batch=1, image_size=32, pictures=16), "contiguous", repeats=1)
     assert row["ratio"] == pytest.approx(row["seconds"] / row["baseline_seconds"])

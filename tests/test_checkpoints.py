@@ -12,10 +12,6 @@ from relprop.training import Classifier
 DIGITS = build_datamodule("digits")
 
 
-def never() -> Path:
-    raise AssertionError("no training is needed")
-
-
 def saved(path: Path, model: str, classes: int = 10) -> Path:
     """Weights as `torch.save(model.state_dict())` leaves them."""
     torch.save(build_model(model, num_classes=classes, image_size=32).state_dict(), path)
@@ -24,22 +20,16 @@ def saved(path: Path, model: str, classes: int = 10) -> Path:
 
 def test_loads_weights_from_elsewhere(tmp_path: Path) -> None:
     path = saved(tmp_path / "weights.pth", "resnet20")
-    network, origin = load_network(path, "resnet20", DIGITS, never)
+    network, origin = load_network(path, "resnet20", DIGITS)
     expected = torch.load(path, weights_only=True)
     assert all(torch.equal(value, expected[name]) for name, value in network.state_dict().items())
-    assert origin == f"resnet20 from {path}"
-
-
-def test_without_a_checkpoint_one_is_trained(tmp_path: Path) -> None:
-    path = saved(tmp_path / "weights.pth", "resnet20")
-    _, origin = load_network(None, "resnet20", DIGITS, lambda: path)
     assert origin == f"resnet20 from {path}"
 
 
 def test_imagenet_without_a_checkpoint_takes_torchvisions_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     monkeypatch.setattr("relprop.checkpoints.pretrained", lambda name: asked.append(name) or torch.nn.Identity())
-    _, origin = load_network(None, "resnet50", build_datamodule("imagenet"), never)
+    _, origin = load_network(None, "resnet50", build_datamodule("imagenet"))
     assert asked == ["resnet50"]
     assert origin == "resnet50 with torchvision's ImageNet weights"
 
@@ -49,9 +39,9 @@ def test_a_checkpoint_says_what_it_is_of(tmp_path: Path) -> None:
     classifier = Classifier("digits", "resnet20", list(DIGITS.class_names), 32, options, {"name": "cosine"})
     path = tmp_path / "moved.ckpt"
     torch.save({"state_dict": classifier.state_dict(), "hyper_parameters": dict(classifier.hparams)}, path)
-    load_network(path, "resnet20", DIGITS, never)
+    load_network(path, "resnet20", DIGITS)
     with pytest.raises(UserError, match="is of resnet20 on digits, not of vgg11 on digits; say model=resnet20"):
-        load_network(path, "vgg11", DIGITS, never)
+        load_network(path, "vgg11", DIGITS)
 
 
 @pytest.mark.parametrize(
@@ -68,5 +58,5 @@ def test_what_does_not_fit_is_refused_in_one_line(content, message: str, suffix:
     path = tmp_path / f"weights{suffix}"
     content(path)
     with pytest.raises(UserError, match=message) as refusal:
-        load_network(path, "resnet20", DIGITS, never)
+        load_network(path, "resnet20", DIGITS)
     assert "\n" not in str(refusal.value)

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,18 @@ from omegaconf import OmegaConf
 from relprop.benchmark import MEMORY_FORMATS
 from relprop.config import CHOICES
 from relprop.data import list_datasets
-from relprop.explainers import EXPLAINERS, REDUCTIONS
+from relprop.explainers import EXPLAINERS
 from relprop.loggers import LOGGERS
 from relprop.lrp import BIASES, COMPOSITES, DTYPES, SPLITS, STARTS
 from relprop.lrp import MEMORY_FORMATS as ENGINE_FORMATS
 from relprop.lrp.engine import FOLDS
 from relprop.metrics import METRICS, PROTOCOLS
+from relprop.metrics.perturbation.areas import AREAS
+from relprop.metrics.perturbation.classifier import DTYPES as CLASSIFIER_DTYPES
+from relprop.metrics.perturbation.outputs import OUTPUTS
+from relprop.metrics.perturbation.ranking import PATCH_RELEVANCE, SCHEDULES, TIES
 from relprop.models import list_models
+from relprop.postprocessing import REDUCTIONS, SIGNS, STEPS
 from relprop.training import OPTIMIZERS, SCHEDULERS
 from tests.configs import CONF, SCRIPTS, composed, options
 
@@ -48,6 +54,17 @@ def test_every_name_has_its_yaml(group: str) -> None:
         assert OmegaConf.load(CONF / group / f"{option}.yaml").name == option
 
 
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_protocol_yaml_fixes_every_choice(name: str) -> None:
+    assert OmegaConf.to_container(OmegaConf.load(CONF / "protocol" / f"{name}.yaml")) == PROTOCOLS[name].choices
+
+
+def test_every_step_of_postprocessing_has_its_yaml() -> None:
+    assert options("postprocess") == sorted(STEPS)
+    for name, step in STEPS.items():
+        assert OmegaConf.load(CONF / "postprocess" / f"{name}.yaml") == asdict(step())
+
+
 def test_choices_are_those_of_the_code() -> None:
     assert set(CHOICES["method.start"]) == set(STARTS)
     assert set(CHOICES["method.bn"]) == set(FOLDS)
@@ -55,6 +72,13 @@ def test_choices_are_those_of_the_code() -> None:
     assert set(CHOICES["method.dtype"]) == set(DTYPES)
     assert set(CHOICES["method.memory_format"]) == set(ENGINE_FORMATS)
     assert set(CHOICES["reduction"]) == set(REDUCTIONS)
+    assert set(CHOICES["postprocess.normalize.sign"]) == set(SIGNS)
+    assert set(CHOICES["metric.dtype"]) == set(CLASSIFIER_DTYPES)
+    assert set(CHOICES["protocol.patch_relevance"]) == set(PATCH_RELEVANCE)
+    assert set(CHOICES["protocol.ties"]) == set(TIES)
+    assert set(CHOICES["protocol.schedule"]) == set(SCHEDULES)
+    assert set(CHOICES["protocol.score"]) == set(OUTPUTS)
+    assert set(CHOICES["protocol.area"]) == set(AREAS)
     assert set(CHOICES["memory_format"]) == set(MEMORY_FORMATS)
 
 
@@ -63,6 +87,14 @@ def test_methods_offer_all_their_options(method: str) -> None:
     """But for the images' statistics, which the data set has."""
     taken = set(inspect.signature(EXPLAINERS[method]).parameters) - {"model", "mean", "std"}
     assert set(OmegaConf.load(CONF / "method" / f"{method}.yaml")) - {"name"} == taken
+
+
+def test_steps_of_post_processing_offer_all_their_options(tmp_path: Path) -> None:
+    """With the defaults of the code, in the order that is given."""
+    assert options("postprocess") == sorted(STEPS)
+    for names in (sorted(STEPS), sorted(STEPS, reverse=True)):
+        steps = composed("visualize", tmp_path, f"postprocess=[{','.join(names)}]").postprocess
+        assert list(steps.items()) == [(name, asdict(STEPS[name]())) for name in names]
 
 
 @pytest.mark.parametrize("name", COMPOSITES)
@@ -89,7 +121,11 @@ def test_what_is_said_is_taken_and_what_is_not_is_the_composites(words: str, tmp
 def test_sentence_of_the_design_composes(tmp_path: Path) -> None:
     words = "method=lrp skip=latest dataset=imagenet model=resnet50 metric=insertion_deletion protocol=otsuki2024"
     config = composed("visualize", tmp_path, *words.split())
-    assert (config.method.skip, config.metric.protocol, config.dataset.name) == ("latest", "otsuki2024", "imagenet")
+    assert (config.method.skip, config.metric.protocol.name, config.dataset.name) == (
+        "latest",
+        "otsuki2024",
+        "imagenet",
+    )
 
 
 def refuse(script: str, *arguments: str, cwd: Path) -> str:
@@ -104,7 +140,7 @@ def refuse(script: str, *arguments: str, cwd: Path) -> str:
 
 REFUSED = [
     ("train", "model=vgg17", "model=vgg17 is unknown; choose one of: darknet19, .*vgg19_bn"),
-    ("train", "dataset=mars", "dataset=mars is unknown; choose one of: cifar10, digits, imagenet"),
+    ("train", "dataset=mars", f"dataset=mars is unknown; choose one of: {', '.join(options('dataset'))}"),
     ("train", "modle=vgg16", "modle is unknown; did you mean model\\? the config has: seed, .*trainer"),
     ("train", "optimizer.lrr=1", "optimizer.lrr is unknown; did you mean optimizer.lr\\? optimizer has: name, lr"),
     ("train", "optimizer.lr=fast", "optimizer.lr=fast is not valid; it takes a number of at least 1e-12"),
@@ -122,7 +158,24 @@ REFUSED = [
     ("visualize", "ckpt=/no/such.ckpt", "there is no checkpoint /no/such.ckpt; give ckpt=FILE or ckpt=auto"),
     ("visualize", "dataset=cifar10", "no checkpoint of resnet20 on cifar10 .*train.py dataset=cifar10 model=resnet20'"),
     ("visualize", "ckpt=null", "ckpt=null is not valid; it takes a name, such as auto"),
-    ("visualize", "protocol.step=ten", "metric.step=ten is not valid; it takes a whole number of at least 1 or null"),
+    ("visualize", "protocol.step=ten", "protocol.step=ten is not valid; it takes a whole number of at least 1 or null"),
+    ("visualize", "protocol.ties=random", "protocol.ties=random is not valid; choose one of: position, together"),
+    ("visualize", "metric.protocol=strickt", "metric.protocol=strickt is not valid; say protocol=strickt"),
+    ("visualize", "metric.protocol.step=3", "metric.protocol.step=… is not valid; say protocol.step=…"),
+    ("visualize", "metric=complexity protocol=strict", "metric=complexity has no protocol; leave protocol=… out"),
+    ("visualize", "metric=complexity protocol.step=3", "metric=complexity has no protocol; leave protocol=… out"),
+    ("visualize", "metric.dtype=float64", "metric.dtype=float64 is not valid; choose one of: float32, bfloat16"),
+    ("visualize", "reduction=min", "reduction=min is not valid; choose one of: sum, abs_sum, positive_sum, max"),
+    ("visualize", "postprocess=[blur]", "postprocess=blur is unknown; choose one of: component, normalize, quantize"),
+    (
+        "visualize",
+        "postprocess=[quantize] postprocess.quantize.levels=1",
+        "postprocess.quantize.levels=1 is not valid; it takes a whole number of at least 2",
+    ),
+    ("visualize", "postprocess=null", "Config group override must be a string or a list.* or \\[\\] for none"),
+    ("visualize", "postprocess.quantize.levels=4", r"say postprocess=\[quantize\], which has: levels"),
+    ("visualize", "postprocess=[quantize,quantize]", "has quantize twice; each step can be taken once"),
+    ("compare", "runs=3", "runs=3 is not valid; name the folders of two or more"),
     ("visualize", "images=0", "images=0 is not valid; it takes a whole number of at least 1 or null"),
     ("visualize", "sheet=0", "sheet=0 is not valid"),
     ("visualize", "method.relevance_filter=0", "relevance_filter=0 is not valid; it takes a number from 1e-12 to 1"),
@@ -146,6 +199,14 @@ def test_refused_at_once_in_one_line(script: str, words: str, message: str, tmp_
     assert re.match(f"error: .*{message}", lines[0]), lines[0]
 
 
+def test_sweep_of_several_processes_is_refused(tmp_path: Path) -> None:
+    """Hydra tells of the jobs first."""
+    command = [sys.executable, str(SCRIPTS / "visualize.py"), "-m", "seed=0,1", "trainer=ddp_cpu"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    said = "error: trainer.devices=2: every run of a sweep takes one device, trainer.devices=1"
+    assert (run.returncode, run.stderr.splitlines()) == (1, [said])
+
+
 def test_refusals_and_help_import_no_torch(tmp_path: Path) -> None:
     """What makes them quick, whatever the machine's load."""
     probe = (
@@ -164,4 +225,4 @@ def test_help_names_the_choices(tmp_path: Path) -> None:
     command = [sys.executable, str(SCRIPTS / "visualize.py"), "--help"]
     text = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     assert f"skip: {', '.join(options('skip'))}" in text
-    assert "protocol: otsuki2024, strict" in text
+    assert f"protocol: {', '.join(options('protocol'))}" in text

@@ -5,6 +5,7 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from relprop.errors import UserError
+from relprop.resuming import SUMMARY, begin
 from relprop.runs import BEST, CONFIG, choose_checkpoint, find_checkpoint
 
 
@@ -20,7 +21,7 @@ def finished_run(outputs: Path, name: str, dataset: str, model: str, age: int) -
 
 def config(outputs: Path, ckpt: str = "auto", dataset: str = "digits", model: str = "resnet20") -> DictConfig:
     values = {"ckpt": ckpt, "output_dir": str(outputs), "dataset": {"name": dataset}, "model": {"name": model}}
-    return OmegaConf.create(values)
+    return OmegaConf.create({**values, "run_dir": str(outputs / "visualize" / "run")})
 
 
 def test_newest_of_this_data_set_and_network(tmp_path: Path) -> None:
@@ -54,3 +55,16 @@ def test_a_file_from_elsewhere_is_taken(tmp_path: Path) -> None:
     assert choose_checkpoint(config(tmp_path, ckpt=str(tmp_path / "weights.pth"))) == tmp_path / "weights.pth"
     with pytest.raises(UserError, match="there is no checkpoint"):
         choose_checkpoint(config(tmp_path, ckpt=str(tmp_path / "other.pth")))
+
+
+def test_a_killed_run_keeps_the_checkpoint_that_it_began_with(tmp_path: Path) -> None:
+    older = finished_run(tmp_path, "a", "digits", "resnet20", age=200)
+    for ckpt in ("auto", "train"):
+        begun = config(tmp_path, ckpt)
+        folder = Path(begun.run_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        begin(folder, begun, older)
+        newer = finished_run(tmp_path, f"after {ckpt}", "digits", "resnet20", age=100)
+        assert choose_checkpoint(begun) == older
+        (folder / SUMMARY).write_text("{}")  # now it is finished
+        assert choose_checkpoint(begun) == (newer if ckpt == "auto" else None)

@@ -29,7 +29,7 @@ def test_lrp_with_flows_skip_as_the_readme_says(tmp_path: Path) -> None:
         "dataset.epochs=1",
         "+trainer.limit_train_batches=8",
         "images=10",
-        "metric.step=64",
+        "protocol.step=64",
     )
     output = script("visualize", *words, cwd=tmp_path)
     assert "training resnet20 on digits" in output
@@ -38,7 +38,7 @@ def test_lrp_with_flows_skip_as_the_readme_says(tmp_path: Path) -> None:
     assert names <= {p.name for p in folder.iterdir()}
     assert len((folder / "results.jsonl").read_text().splitlines()) == 10
     media = {path.name.split("_")[0] for path in folder.glob("wandb/offline-run-*/files/media/images/*.png")}
-    assert media == {"heatmaps", "curves"}
+    assert media == {"heatmaps", "perturbed", "curves", "flips"}
     for table in ("scores", "audit"):
         assert only(folder, f"wandb/offline-run-*/files/media/table/{table}*.table.json")
     assert f"audit of the first 10 images: {(folder / 'audit.txt').read_text().splitlines()[-1]}" in output

@@ -83,4 +83,5 @@ def test_interval_is_that_of_a_literal_bootstrap() -> None:
 
 @pytest.mark.parametrize("values", [[0.5], [0.5, 0.5], [0.1, 0.7, 0.4], [None, 0.1, 0.7], [None]])
 def test_the_same_as_in_a_summary(values: list[float | None]) -> None:
-    assert summarize([{"id": value} for value in values], ["id"], seed=3) == {"id": describe(values, seed=3)}
+    summary = summarize([{"id": value} for value in values], {"id": "neither"}, seed=3)
+    assert summary == {"id": {**describe(values, seed=3), "worst": None}}

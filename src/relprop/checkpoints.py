@@ -1,6 +1,5 @@
 """The network that a run explains, with its weights."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -9,24 +8,21 @@ from torch import nn
 from relprop.data import ImageDataModule
 from relprop.models import build_model
 from relprop.models.weights import load_weights, pretrained
-from relprop.runs import PRETRAINED, refuse_other_network
+from relprop.runs import refuse_other_network
 
 
-def load_network(
-    checkpoint: Path | None, model: str, data: ImageDataModule, train: Callable[[], Path]
-) -> tuple[nn.Module, str]:
+def load_network(checkpoint: Path | None, model: str, data: ImageDataModule) -> tuple[nn.Module, str]:
     """The network `model` for the data set, and a sentence on where its weights come from.
 
-    Without a checkpoint, ImageNet takes torchvision's weights, any other data set those that `train` makes. Raises
-    `UserError` if the checkpoint cannot be read or is of another network.
+    Without a checkpoint they are torchvision's for ImageNet. Raises `UserError` if the checkpoint cannot be read or is
+    of another network.
     """
-    if checkpoint is None and data.name == PRETRAINED:
+    if checkpoint is None:
         return pretrained(model), f"{model} with torchvision's ImageNet weights"
-    path = train() if checkpoint is None else checkpoint
-    refuse_other_network(path, _trained_as(path), (data.name, model))
+    refuse_other_network(checkpoint, _trained_as(checkpoint), (data.name, model))
     network = build_model(model, num_classes=data.num_classes, image_size=data.image_size)
-    load_weights(network, path)
-    return network, f"{model} from {path}"
+    load_weights(network, checkpoint)
+    return network, f"{model} from {checkpoint}"
 
 
 def _trained_as(path: Path) -> tuple[str, str] | None:

@@ -14,8 +14,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from relprop.config import check_values, explain_refusal
 from relprop.errors import UserError
+from relprop.resuming import register_resolver
+from relprop.rows import FULL
 
-PATH_TROUBLE = (errno.EACCES, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.ENOSPC)
+PATH_TROUBLE = (errno.EACCES, errno.EROFS, errno.ENOENT, errno.ENOTDIR, *FULL)
 Task = Callable[[DictConfig], None]
 
 
@@ -35,6 +37,7 @@ def command(name: str, folder: Path) -> Callable[[Task], Callable[[], None]]:
             except UserError as error:
                 _end(str(error))
 
+        register_resolver()
         entry = hydra.main(version_base="1.3", config_path=str(folder), config_name=name)(checked)
 
         @functools.wraps(task)
@@ -44,10 +47,15 @@ def command(name: str, folder: Path) -> Callable[[Task], Callable[[], None]]:
                 entry()
             except (HydraException, OmegaConfBaseException) as error:
                 _end(explain_refusal(error, folder, name))
+            except ValueError as error:  # what Hydra raises where a list of options is expected
+                if "Config group override" not in str(error):
+                    raise
+                _end(f"{error}; name what to choose, or [] for none")
             except OSError as error:
                 if error.errno not in PATH_TROUBLE:
                     raise
-                _end(f"{error.filename}: {error.strerror}; check this path, its permissions and the free space")
+                place = f"{error.filename}: " if error.filename else ""
+                _end(f"{place}{error.strerror}; check this path, its permissions and the free space")
 
         return main
 

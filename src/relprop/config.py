@@ -12,6 +12,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import MissingConfigException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from relprop.errors import UserError
@@ -27,7 +28,14 @@ CHOICES: Mapping[str, Sequence[str | None]] = {
     "method.memory_format": ("channels_last", "contiguous"),
     "memory_format": ("contiguous", "channels_last"),
     "target": ("predicted", "label"),
-    "reduction": ("sum", "abs_sum", "max"),
+    "reduction": ("sum", "abs_sum", "positive_sum", "max", "luminance"),
+    "postprocess.normalize.sign": ("all", "positive", "negative", "absolute"),
+    "protocol.patch_relevance": ("max", "sum"),
+    "protocol.ties": ("position", "together"),
+    "protocol.schedule": ("step", "number", "growing"),
+    "protocol.score": ("probability", "logit", "log_odds"),
+    "protocol.area": ("fractions", "points", "aopc"),
+    "metric.dtype": ("float32", "bfloat16", "float16"),
 }
 
 # Numbers, by key: type, smallest and largest value, and whether null means something.
@@ -49,9 +57,19 @@ LIMITS: Mapping[str, tuple[type, float, float, bool]] = {
     "optimizer.momentum": (float, 0, 1, False),
     "scheduler.warmup": (float, 0, 1, False),
     "method.relevance_filter": (float, 1e-12, 1, False),
-    "metric.step": (int, 1, inf, True),
-    "metric.patch": (int, 1, inf, False),
+    "postprocess.normalize.outlier_percentile": (float, 0, 99.999, False),
+    "postprocess.quantize.levels": (int, 2, inf, False),
+    "postprocess.component.size": (int, 2, inf, False),
+    "protocol.step": (int, 1, inf, True),
+    "protocol.steps": (int, 1, inf, True),
+    "protocol.patch": (int, 1, inf, False),
+    "protocol.share": (float, 1e-12, 1, True),
     "metric.batch_size": (int, 1, inf, False),
+    "metric.tolerance": (float, 0, inf, False),
+    "metric.samples": (int, 1, inf, False),
+    "metric.radius": (float, 1e-12, inf, False),
+    "metric.stages": (int, 1, inf, True),
+    "metric.seed": (int, 0, 2**32 - 1, False),
 }
 
 
@@ -62,6 +80,7 @@ def check_values(config: DictConfig, folder: Path, name: str) -> None:
     key, the value and what it takes.
     """
     _refuse_misplaced(config)
+    _refuse_repeated_steps()
     values, defaults = _leaves(config), _leaves(_chosen_defaults(folder, name))
     for key, value in values.items():
         if key not in defaults and not key.startswith("trainer."):
@@ -92,25 +111,46 @@ def _shown(value: Any) -> str:
     return "null" if value is None else str(value)
 
 
+# Groups that are options of a choice: which, and a choice that has them.
+PARTS: Mapping[str, tuple[str, str]] = {
+    "composite": ("method", "lrp"),
+    "skip": ("method", "lrp"),
+    "protocol": ("metric", "insertion_deletion"),
+}
+
+
 def _refuse_misplaced(config: DictConfig) -> None:
-    """What belongs to LRP would be ignored by another method; a composite's name alone would leave its start out."""
-    given = {override.partition("=")[0] for override in HydraConfig.get().overrides.task}
-    method = config.get("method", {})
-    for group in ("composite", "skip"):
-        if group in given and group not in method:
-            raise UserError(f"method={method.name} has no {group}; leave {group}=… out, or take method=lrp")
-        if group in method and method[group] != config[group].name:
-            name = _shown(method[group])
-            raise UserError(f"method.{group}={name} is not valid; say {group}={name}")
-    if config.get("audit") is True and "composite" not in method:
-        raise UserError(f"audit=true: method={method.name} has no relevance to audit; leave it out, or take method=lrp")
+    """What belongs to one method or metric would be ignored by another; a name alone would leave the rest out."""
+    given = {re.split(r"[.=]", override)[0] for override in HydraConfig.get().overrides.task}
+    for group, (whole, other) in PARTS.items():
+        chosen = config.get(whole, {})
+        if group in given and group not in chosen:
+            raise UserError(f"{whole}={chosen.name} has no {group}; leave {group}=… out, or take {whole}={other}")
+        if group in chosen and chosen[group] not in (config[group], config[group].name):
+            name = _shown(chosen[group])
+            raise UserError(f"{whole}.{group}={name} is not valid; say {group}={name}")
+    if config.get("audit") is True and "composite" not in config.method:
+        name = config.method.name
+        raise UserError(f"audit=true: method={name} has no relevance to audit; leave it out, or take method=lrp")
+    devices = config.get("trainer", {}).get("devices", 1)
+    if devices != 1 and HydraConfig.get().mode == RunMode.MULTIRUN:
+        raise UserError(f"trainer.devices={devices}: every run of a sweep takes one device, trainer.devices=1")
+
+
+def _refuse_repeated_steps() -> None:
+    """Hydra makes one of a step that is chosen twice."""
+    chosen = [given.partition("=")[2] for given in HydraConfig.get().overrides.task if given.startswith("postprocess=")]
+    steps = [step for choice in chosen for step in choice.strip("[]").split(",")]
+    if repeated := [step for step in steps if steps.count(step) > 1]:
+        raise UserError(f"postprocess=[{','.join(steps)}] has {repeated[0]} twice; each step can be taken once")
 
 
 def explain_refusal(error: Exception, folder: Path, name: str) -> str:
     """One line for what Hydra or OmegaConf refused: what was given, what is valid."""
-    if isinstance(error, MissingConfigException) and error.options is not None:
+    if isinstance(error, MissingConfigException):
         group, _, option = str(error.missing_cfg_file).rpartition("/")
-        return f"{group}={option} is unknown; choose one of: {', '.join(error.options)}"
+        options = error.options or sorted(path.stem for path in (folder / group).glob("*.yaml"))
+        return f"{group}={option} is unknown; choose one of: {', '.join(options)}"
     text = str(error)
     if key := re.search(r"(?:Could not override '([^']+)'|full_key: (\S+))", text):
         return _explain_key(key[1] or key[2], folder, name)
@@ -120,6 +160,13 @@ def explain_refusal(error: Exception, folder: Path, name: str) -> str:
 def _explain_key(key: str, folder: Path, name: str) -> str:
     """For an unknown key: the keys that stand where it was looked for, the nearest first."""
     key = key.partition("@")[0].replace("/", ".")
+    for group, (whole, _) in PARTS.items():
+        if key.startswith(f"{whole}.{group}."):
+            return f"{key}=… is not valid; say {key.removeprefix(f'{whole}.')}=…"
+    if key.startswith("postprocess.") and (folder / "postprocess" / f"{key.split('.')[1]}.yaml").is_file():
+        step = key.split(".")[1]
+        options = ", ".join(map(str, OmegaConf.load(folder / "postprocess" / f"{step}.yaml")))
+        return f"{key} is unknown; say postprocess=[{step}], which has: {options}"
     with _composer(folder, name):
         config = compose(name)
     parent, _, last = key.rpartition(".")
@@ -135,8 +182,10 @@ def _explain_key(key: str, folder: Path, name: str) -> str:
 def _chosen_defaults(folder: Path, name: str) -> DictConfig:
     """The config with the choices of the running Hydra main and no value overridden."""
     choices = {k: v for k, v in HydraConfig.get().runtime.choices.items() if v and not k.startswith("hydra/")}
+    # Hydra does not say which ones were chosen from a group that takes several.
+    several = [given for given in HydraConfig.get().overrides.task if (folder / given.partition("=")[0]).is_dir()]
     with _composer(folder, name):
-        return compose(name, [f"{group}={option}" for group, option in choices.items()])
+        return compose(name, [*several, *(f"{group}={option}" for group, option in choices.items())])
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from relprop.errors import UserError
+from relprop.resuming import continues, noted_checkpoint
 
 CONFIG, BEST = "config.yaml", "checkpoints/best.ckpt"
 TRAINED_ON_DEMAND, PRETRAINED = "digits", "imagenet"
@@ -13,11 +14,14 @@ TRAINED_ON_DEMAND, PRETRAINED = "digits", "imagenet"
 def choose_checkpoint(config: DictConfig) -> Path | None:
     """The file that `ckpt` means; None if there is none yet, but one can be trained or downloaded.
 
-    `ckpt=train` asks for a new one; `ckpt=auto` is the newest of the config's data set and network. Raises `UserError`
+    `ckpt=train` asks for a new one; `ckpt=auto` is the newest of the config's data set and network. A killed run that
+    `run_dir` holds and the config continues has noted its own, which may no longer be the newest. Raises `UserError`
     if there is none for a data set that is neither embedded nor ImageNet, if a file is missing, or if it comes from a
     run of another network.
     """
     dataset, model, output_dir = config.dataset.name, config.model.name, Path(config.output_dir)
+    if continues(Path(config.run_dir), config):
+        return noted_checkpoint(Path(config.run_dir))
     if config.ckpt == "train":
         return None
     if config.ckpt != "auto":

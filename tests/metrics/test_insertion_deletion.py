@@ -136,6 +136,8 @@ def test_bad_options_are_refused() -> None:
     one_point = metric(classifier(), protocol="otsuki2024", step=64)
     with pytest.raises(ValueError, match="step=64 leaves one point for 64 patches"):
         one_point.update(torch.randn(1, 3, 8, 8), torch.rand(1, 8, 8), torch.tensor([0]))
+    with pytest.raises(ValueError, match="patch=9 is larger than the images, 8×8 pixels"):
+        metric(classifier(), patch=9).update(torch.randn(1, 3, 8, 8), torch.rand(1, 8, 8), torch.tensor([0]))
     with pytest.raises(ValueError, match="no images have been scored"), pytest.warns(UserWarning, match="before the"):
         metric(classifier()).compute()
 

@@ -9,7 +9,8 @@ from relprop.callbacks.explain import Explain
 from relprop.callbacks.loggers import log_table
 from relprop.data import Batch
 from relprop.lrp import LRP, Audit
-from relprop.results import finite, write_summary
+from relprop.resuming import write_json
+from relprop.rows import finite
 
 
 class AuditBatch(L.Callback):
@@ -42,7 +43,7 @@ class AuditBatch(L.Callback):
         *_, total = str(audit).splitlines()
         self.line = f"audit of the first {len(batch.images)} images: {total}"
         (self.folder / "audit.txt").write_text(f"{audit}\n", encoding="utf-8")
-        write_summary({"n": len(batch.images), **_plain(audit)}, self.folder / "audit.json")
+        write_json({"n": len(batch.images), **_plain(audit)}, self.folder / "audit.json")
         for logger in trainer.loggers:
             log_table(logger, "audit", audit.COLUMNS, audit.table())
 

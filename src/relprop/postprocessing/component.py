@@ -51,5 +51,5 @@ def _resize(heatmap: NDArray[Any], size: int) -> NDArray[Any]:
 
 def _highest_component(grid: NDArray[Any]) -> NDArray[Any]:
     """`grid` where it is connected, above its mean, with its maximum; 0 elsewhere."""
-    labels, _ = ndimage.label(grid > grid.mean(), structure=np.ones((3, 3)))
+    labels, _ = ndimage.label(grid > grid.mean(dtype=np.float64), structure=np.ones((3, 3)))
     return np.where(labels == labels.flat[grid.argmax()], grid, 0)

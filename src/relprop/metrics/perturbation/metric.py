@@ -95,16 +95,16 @@ class PerturbationMetric(HeatmapMetric):
 
     @property
     def shared(self) -> dict[str, Any]:
-        """Protocol, step, patch, what the curves show, and the share of patches flipped at each of their points."""
+        """Protocol, step, patch, what the curves show, how the classifier runs, share of patches flipped by point."""
         protocol = self.protocol
         named = {"protocol": protocol.label, "step": protocol.step_of(self._patches), "patch": protocol.patch}
-        return {**named, "score": protocol.score, "fractions": self._fractions().tolist()}
+        form = f"{self._classifier.form}, {self._classifier.dtype_name}"
+        return {**named, "score": protocol.score, "classifier": form, "fractions": self._fractions().tolist()}
 
     @property
     def description(self) -> dict[str, Any]:
-        """The protocol with all of its choices, and how the classifier was run."""
-        named = {"protocol": self.protocol.label, "protocol_choices": self.protocol.choices}
-        return {**named, "dtype": self._classifier.dtype_name, "classifier": self._classifier.form}
+        """The protocol with all of its choices."""
+        return {"protocol": self.protocol.label, "protocol_choices": self.protocol.choices}
 
     def measure(self, images: Tensor, heatmaps: Tensor, target: Tensor, boxes: Tensor | None) -> dict[str, Tensor]:
         """Curves and scores of a batch."""
@@ -143,6 +143,8 @@ class PerturbationMetric(HeatmapMetric):
     def _schedule(self, heatmaps: Tensor) -> None:
         """How many patches have flipped at each point, for maps of this size; all maps must be of one."""
         patch, protocol = self.protocol.patch, self.protocol
+        if patch > max(heatmaps.shape[1:]):
+            raise UserError(f"patch={patch} is larger than the images, {heatmaps.shape[1]}×{heatmaps.shape[2]} pixels")
         patches = -(-heatmaps.shape[1] // patch) * -(-heatmaps.shape[2] // patch)
         counts = SCHEDULES[protocol.schedule](patches, protocol.step_of(patches), protocol.steps)
         if len(self.per_image("target")) and patches != self._patches:

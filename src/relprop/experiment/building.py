@@ -1,0 +1,106 @@
+"""Parts of an experiment, built from its config."""
+
+import inspect
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Callback, RichProgressBar
+from lightning.pytorch.loggers import Logger
+from omegaconf import DictConfig, OmegaConf
+from torch import nn
+
+from relprop.data import ImageDataModule, build_datamodule
+from relprop.errors import UserError
+from relprop.explainers import EXPLAINERS, Explainer, get_explainer
+from relprop.loggers import build_logger
+from relprop.metrics import METRICS, HeatmapMetric, get_metric
+from relprop.registry import choose
+from relprop.runs import CONFIG
+from relprop.training import resolve_precision
+
+log = logging.getLogger(__name__)
+
+
+def start(config: DictConfig, folder: Path | None) -> None:
+    """Seed everything; write the composed config into the folder of the results to come, if there is one."""
+    for chatty in ("lightning.pytorch", "lightning.fabric"):  # tells of other products and of absent TPUs
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", ".*LeafSpec")  # Lightning's use of torch, not ours
+    L.seed_everything(config.seed, workers=True, verbose=False)
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / CONFIG).write_text(OmegaConf.to_yaml(config, resolve=True), encoding="utf-8")
+
+
+def build_data(config: DictConfig, **changes: Any) -> ImageDataModule:
+    """The data set, `changes` to its options made."""
+    options = {key: value for key, value in plain(config.dataset).items() if key != "epochs"}
+    return build_datamodule(**{**options, "seed": config.seed, **changes})
+
+
+def build_logger_for(config: DictConfig, folder: Path) -> Logger:
+    """The config's logger, writing into `folder`."""
+    return build_logger(config.logger.name, folder, **options_of(config.logger))
+
+
+def build_trainer(
+    config: DictConfig, folder: Path, logger: Logger | None, callbacks: list[Callback], **changes: Any
+) -> L.Trainer:
+    """A trainer with the config's options and `changes` to them; without a logger it shows no progress either."""
+    options = {**plain(config.trainer), **changes}
+    options["precision"], message = resolve_precision(options["precision"], on_cpu(config))
+    if message:
+        log.info(message)
+    options["enable_progress_bar"] &= logger is not None
+    bars: list[Callback] = [RichProgressBar()] if options["enable_progress_bar"] else []
+    try:
+        return L.Trainer(
+            **options,
+            logger=logger or False,
+            callbacks=[*callbacks, *bars],
+            default_root_dir=folder,
+            enable_model_summary=False,
+        )
+    except (TypeError, ValueError, L.fabric.utilities.exceptions.MisconfigurationException) as error:
+        raise UserError(f"lightning.Trainer refuses the options of 'trainer': {error}") from error
+
+
+def build_explainer(
+    config: DictConfig, network: nn.Module, data: ImageDataModule, options: dict[str, Any]
+) -> Explainer:
+    """The config's method with these options; one that takes mean and standard deviation of the images gets them."""
+    takes = inspect.signature(choose("method", config.method.name, EXPLAINERS)).parameters
+    statistics = {"mean": data.mean, "std": data.std}
+    given = {key: value for key, value in statistics.items() if key in takes}
+    return get_explainer(config.method.name, network, **options, **given)
+
+
+def build_metric(config: DictConfig, network: nn.Module, offers: dict[str, Any]) -> HeatmapMetric:
+    """The config's metric; of `offers` (statistics of the images, forms of the method) it gets what it takes."""
+    name = config.metric.name
+    takes = inspect.signature(choose("metric", name, METRICS)).parameters
+    if "trace" in takes and "trace" not in offers:
+        raise UserError(f"metric={name} needs method=lrp: method={config.method.name} has no relevance inside")
+    given = {key: value for key, value in offers.items() if key in takes}
+    return get_metric(name, network, **options_of(config.metric), **given)
+
+
+def on_cpu(config: DictConfig) -> bool:
+    """Whether the config runs without a GPU."""
+    return config.trainer.accelerator == "cpu" or not torch.cuda.is_available()
+
+
+def options_of(choice: DictConfig) -> dict[str, Any]:
+    """What stands beside the name of a choice."""
+    return {key: value for key, value in plain(choice).items() if key != "name"}
+
+
+def plain(config: DictConfig) -> dict[str, Any]:
+    """As a dict, interpolations resolved."""
+    container = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(container, dict)
+    return {str(key): value for key, value in container.items()}
