@@ -15,13 +15,25 @@ run_test() { python -m pytest "$@"; }
 run_qual() {
   run_quickstart run_dir=qual/quickstart logger=csv "$@"
   cp "$(ls -td outputs/train/*/ | head -1)summary.json" qual/quickstart/training.json
-  rm -r qual/quickstart/{csv,results.jsonl}
+  rm -r qual/quickstart/{csv,results.jsonl,run.json,run.lock}
 }
 
 # cifar10: train ResNet-20 on CIFAR-10 for a few epochs, explain and score (about half an hour on two cores)
 run_cifar10() { python scripts/visualize.py experiment=cifar10_resnet20 ckpt=train "$@"; }
 
-# benchmark: LRP against a plain input gradient, zennit and captum, JSON lines
+# faithfulness: insertion and deletion of LRP, gradient × input and a random map, compared on the same images
+run_faithfulness() {
+  local out=${FAITHFULNESS:-outputs/faithfulness} protocol method
+  for protocol in otsuki2024 strict; do
+    for method in lrp "lrp composite=gradient_x_input" random; do
+      # shellcheck disable=SC2086 # a method is several words
+      python scripts/visualize.py method=$method protocol=$protocol "run_dir=$out/$protocol/${method##*=}" "$@"
+    done
+    python scripts/compare.py "runs=[$out/$protocol/lrp,$out/$protocol/gradient_x_input,$out/$protocol/random]"
+  done
+}
+
+# benchmark: explaining against a plain input gradient, zennit and captum; scoring against bare forwards; JSON lines
 run_benchmark() { python scripts/benchmark.py "$@"; }
 
 # -- environment ---------------------------------------------------------------------------------------------------

@@ -60,7 +60,9 @@ def test_cite_has_every_composite_and_every_publication_that_it_names(name: str)
         assert any(author in entry and year in entry for entry in entries), (author, year)
 
 
-@pytest.mark.parametrize("group", ["dataset", "method", "composite", "skip", "protocol", "logger"])
+@pytest.mark.parametrize(
+    "group", ["dataset", "method", "composite", "skip", "metric", "protocol", "postprocess", "logger"]
+)
 def test_table_of_choices_is_complete(group: str) -> None:
     (row,) = re.findall(rf"^\| `{group}` \| (.*) \|$", README, re.M)
     assert sorted(re.findall(r"`([^`]+)`", row)) == options(group)
