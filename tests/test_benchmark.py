@@ -73,7 +73,7 @@ def test_a_scoring_row_is_consistent(case: ScoringCase) -> None:
     assert row["ratio_range"][0] <= row["ratio"] <= row["ratio_range"][1]
     assert row["requested"] == 2 * 103
     assert row["forwards"] <= (2 * 8 if case.levels else row["requested"])
-    assert row["drift"] < (row["probability_spread"] if case.dtype == "bfloat16" else 1e-4)
+    assert row["drift"] < 1e-4 or (case.dtype == "bfloat16" and row["drift"] < 0.3)
     assert json.loads(json.dumps(row)) == row
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from relprop.benchmark import CASES
+from relprop.benchmark import ALL_CASES
 from relprop.lrp import COMPOSITES, SPLITS
 from relprop.models import build_model
 from tests.configs import SCRIPTS, composed, options
@@ -90,4 +90,4 @@ def test_numbers_are_those_of_the_run_whose_picture_it_shows() -> None:
 
 
 def test_benchmark_table_names_the_cases() -> None:
-    assert all(f"`{name}`" in README for name, case in CASES.items() if not case.needs_cuda)
+    assert all(f"`{name}`" in README for name, case in ALL_CASES.items() if not case.needs_cuda)
