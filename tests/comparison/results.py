@@ -52,5 +52,6 @@ def leave_run(
     folder.mkdir(parents=True)
     OmegaConf.save(settings() if config is None else config, folder / "config.yaml")
     (folder / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in results), encoding="utf-8")
-    (folder / "summary.json").write_text(json.dumps({"n": len(results), "better": BETTER, **summary}), encoding="utf-8")
+    always = {"n": len(results), "better": BETTER, "protocol": "strict"}
+    (folder / "summary.json").write_text(json.dumps({**always, **summary}), encoding="utf-8")
     return folder

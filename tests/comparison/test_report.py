@@ -57,8 +57,8 @@ def test_markdown_has_the_numbers(tmp_path: Path) -> None:
     written, markdown = report(tmp_path, "lrp", "gradient")
     score = written["comparisons"][0]["scores"]["deletion"]
     low, high = score["difference"]["interval"]
-    assert "## lrp against gradient" in markdown
-    assert "|  | lrp | gradient | difference [95 % interval] | p (Holm) | lrp better |" in markdown
+    assert "## lrp (first) against gradient (second)" in markdown
+    assert "|  | first | second | difference [95 % interval] | p (Holm) | first better |" in markdown
     (line,) = re.findall(r"^\| deletion ↓ \| (.*) \|$", markdown, re.M)
     assert line.split(" | ") == [
         f"{score['first']['mean']:.4f} ± {score['first']['std']:.4f}",
@@ -102,7 +102,7 @@ def test_real_script(tmp_path: Path) -> None:
     output = script("compare", f"runs=[{lrp.name},{random.name}]", cwd=tmp_path)
     folder = only(tmp_path, "outputs/compare/*")
     written = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
-    assert "lrp against random" in output
+    assert "first: lrp\nsecond: random" in re.sub(r" *\n *", "\n", output)
     assert "device differs: lrp H200; random cpu" in output
     assert f"{folder.relative_to(tmp_path)}/comparison.md" in output
     insertion = written["comparisons"][0]["scores"]["insertion"]

@@ -73,7 +73,8 @@ def _pairs(runs: Sequence[ScoredRun], seed: int) -> list[Pair]:
 
 def _note(run: ScoredRun, pairs: Sequence[Pair]) -> str:
     """What the numbers are."""
-    measured = [run.settings.get(key) for key in ("dataset.name", "model.name", "metric.name", "metric.protocol")]
+    measured = [run.settings.get(key) for key in ("dataset.name", "model.name", "metric.name")]
+    measured.append(run.summary.get("protocol"))
     tests = sum(len(pair.scores) for pair in pairs)
     return (
         f"{len(run.rows)} images; {', '.join(str(name) for name in measured if name)}; ±: standard deviation over "
@@ -84,7 +85,7 @@ def _note(run: ScoredRun, pairs: Sequence[Pair]) -> str:
 
 def _cells(pair: Pair) -> list[list[str]]:
     """Header and lines of the table; a cell's second line is what stands behind its number."""
-    header = ["", pair.first, pair.second, "difference\n[95 % interval]", "p\n(Holm)", f"{pair.first}\nbetter"]
+    header = ["", "first", "second", "difference\n[95 % interval]", "p\n(Holm)", "first\nbetter"]
     return [header, *(_line(name, score, pair.holm_p[name]) for name, score in pair.scores.items())]
 
 
@@ -117,7 +118,7 @@ def _percent(share: float | None) -> str:
 
 def _table(pair: Pair) -> Table:
     header, *lines = _cells(pair)
-    table = Table(title=Text(f"{pair.first} against {pair.second}"), show_lines=True)
+    table = Table(title=Text(f"first: {pair.first}\nsecond: {pair.second}"), show_lines=True)
     for name in header:
         table.add_column(Text(name), overflow="fold")
     for line in lines:
@@ -128,4 +129,4 @@ def _table(pair: Pair) -> Table:
 def _markdown(pair: Pair) -> str:
     header, *lines = [[cell.replace("\n", " ") for cell in line] for line in _cells(pair)]
     rows = "\n".join(f"| {' | '.join(line)} |" for line in [header, ["---"] * len(header), *lines])
-    return f"## {pair.first} against {pair.second}\n\n{rows}\n"
+    return f"## {pair.first} (first) against {pair.second} (second)\n\n{rows}\n"
