@@ -5,8 +5,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torchmetrics import MetricCollection
 
-from relprop.metrics import InsertionDeletion
+from relprop.metrics import Complexity, InsertionDeletion
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.3, 0.4)
 BLACK = -torch.tensor(MEAN) / torch.tensor(STD)
@@ -162,3 +163,17 @@ def test_pickles_with_its_model() -> None:
     result = metric(classifier().eval(), step=10)
     result.update(torch.randn(1, 3, 8, 8), torch.rand(1, 8, 8), torch.tensor([0]))
     assert pickle.loads(pickle.dumps(result)).compute() == result.compute()
+
+
+def test_is_a_torchmetric_as_others_are() -> None:
+    """Called, cloned, collected: the same numbers."""
+    model, images, heatmaps = classifier().eval(), torch.randn(2, 3, 8, 8), torch.rand(2, 8, 8)
+    target = torch.tensor([0, 1])
+    plain, called = metric(model, step=8), metric(model, step=8)
+    plain.update(images, heatmaps, target)
+    assert called(images[:1], heatmaps[:1], target[:1])["id"] == pytest.approx(plain.rows[0]["id"], abs=1e-6)
+    called(images[1:], heatmaps[1:], target[1:])
+    assert called.compute() == pytest.approx(plain.compute(), abs=1e-6)
+    collection = MetricCollection({"faithful": called.clone(), "complex": Complexity(model)})
+    collection.update(images, heatmaps, target)
+    assert collection.compute()["id"] == pytest.approx(plain.compute()["id"], abs=1e-6)
