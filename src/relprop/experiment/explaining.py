@@ -63,6 +63,7 @@ def visualize(config: DictConfig, checkpoint: Path | None) -> None:
     With several processes the first one does all that needs doing once, and the others explain and score.
     """
     _check_processes(config, checkpoint)
+    origin = provenance()  # before anything is written, which may be tracked by git
     folder = Path(config.run_dir)
     first = config.trainer.devices == 1 or getattr(rank_zero_only, "rank", 0) == 0
     if not first:
@@ -87,19 +88,20 @@ def visualize(config: DictConfig, checkpoint: Path | None) -> None:
         rows = RowFile(folder / ROWS, data.test_batches())
         if continued:
             log.info("continuing %s: %d of %d images were scored before", folder, rows.resumed, rows.total)
-        _lead(config, network, explain, folder, rows)
+        _lead(config, network, explain, rows, origin)
 
 
-def _lead(config: DictConfig, network: nn.Module, explain: Explain, folder: Path, rows: RowFile) -> None:
+def _lead(config: DictConfig, network: nn.Module, explain: Explain, rows: RowFile, origin: dict[str, Any]) -> None:
     """Run as the process that writes."""
-    explain.rows, method = rows, explain.explain
+    folder, method = Path(config.run_dir), explain.explain
+    explain.rows = rows
     assert isinstance(method, Method)
     audit = None
     if config.audit and isinstance(method.explainer, LRPExplainer):  # other methods are refused by `check_values`
         audit = AuditBatch(method.explainer.engine, explain, folder)
     title = f"{_describe(config, method.pipeline)}, {config.model.name} on {explain.data.name}"
     choices = {"metric": config.metric.name, **method.pipeline.describe()}
-    report = Report(explain, rows, folder, title, config.seed, choices, provenance(), audit)
+    report = Report(explain, rows, folder, title, config.seed, choices, origin, audit)
     callbacks = [explain, *([audit] if audit else []), report]
     warnings.filterwarnings("ignore", "Experiment logs directory .* is not empty")  # an earlier session's, done again
     trainer = build_trainer(config, folder, build_logger_for(config, folder), callbacks, use_distributed_sampler=False)
