@@ -23,11 +23,16 @@ run_cifar10() { python scripts/visualize.py experiment=cifar10_resnet20 ckpt=tra
 
 # faithfulness: insertion and deletion of LRP, gradient × input and a random map, compared on the same images
 run_faithfulness() {
-  local out=${FAITHFULNESS:-outputs/faithfulness} protocol method
+  local out=${FAITHFULNESS:-outputs/faithfulness} protocol method folder
   for protocol in otsuki2024 strict; do
     for method in lrp "lrp composite=gradient_x_input" random; do
+      folder=$out/$protocol/${method##*=}
+      if [[ -f $folder/summary.json ]]; then
+        echo "finished before, remove it to run it anew: $folder"
+        continue
+      fi
       # shellcheck disable=SC2086 # a method is several words
-      python scripts/visualize.py method=$method protocol=$protocol "run_dir=$out/$protocol/${method##*=}" "$@"
+      python scripts/visualize.py method=$method protocol=$protocol "run_dir=$folder" "$@"
     done
     python scripts/compare.py "runs=[$out/$protocol/lrp,$out/$protocol/gradient_x_input,$out/$protocol/random]"
   done

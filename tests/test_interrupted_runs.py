@@ -21,7 +21,7 @@ from tests.configs import SCRIPTS, composed
 from tests.processes import only
 
 WORDS = ("images=22", "batch_size=4", "sheet=3", "protocol.step=64", "logger=csv", "trainer.enable_progress_bar=false")
-SAME = (ROWS, "heatmaps.png", "curves.png")
+SAME = (ROWS, "heatmaps.png", "perturbed.png", "curves.png", "flips.png")
 
 
 @pytest.fixture(scope="module")
@@ -153,3 +153,10 @@ def test_killed_and_started_again_it_is_the_same_file(trainer: str, weights: Pat
     assert_equal_runs(folder, whole, done)
     assert [path.name for path in folder.glob("*.log")] == ["visualize.log"]
     assert (folder / "visualize.log").read_text().count("explaining resnet20") == 2
+
+
+def test_a_run_that_was_told_to_stop_early_is_not_finished(weights: Path, whole: Path, tmp_path: Path) -> None:
+    run = explain(weights, tmp_path, "+trainer.limit_test_batches=2")
+    assert len((run / ROWS).read_text().splitlines()) == 8
+    assert (whole / ROWS).read_text().startswith((run / ROWS).read_text())
+    assert not (run / SUMMARY).exists()

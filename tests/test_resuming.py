@@ -12,7 +12,8 @@ from hydra import compose, initialize_config_dir
 
 from relprop import resuming
 from relprop.errors import UserError
-from relprop.resuming import LOCK, NOTE, SUMMARY, begin, continues, find_unfinished, hold, register_resolver
+from relprop.provenance import provenance
+from relprop.resuming import LOCK, NOTE, ROWS, SUMMARY, begin, continues, find_unfinished, hold, register_resolver
 from tests.configs import CONF, composed
 
 
@@ -51,7 +52,7 @@ def test_other_code_or_another_checkpoint_is_another_run(
     if change == "code_hash":
         monkeypatch.setattr(resuming, change, lambda: "other")
     elif change == "provenance":
-        monkeypatch.setattr(resuming, change, lambda: {"git_commit": "other"})
+        monkeypatch.setattr(resuming, change, lambda: {"git_commit": None, "versions": {}})
     elif change == "size":
         status = weights.stat()
         weights.write_bytes(b"other weights")
@@ -61,6 +62,27 @@ def test_other_code_or_another_checkpoint_is_another_run(
     else:
         weights.unlink()
     assert not continues(folder, config)
+
+
+def test_another_commit_of_the_same_code_is_the_same_run(weights: Path, tmp_path: Path, monkeypatch) -> None:
+    folder, config = unfinished(weights, tmp_path, "2030-01-01"), composed("visualize", tmp_path, f"ckpt={weights}")
+    monkeypatch.setattr(resuming, "provenance", lambda: {**provenance(), "git_commit": "other"})
+    assert continues(folder, config)
+
+
+def test_rows_of_another_unfinished_run_are_kept_beside(weights: Path, tmp_path: Path, caplog) -> None:
+    folder = unfinished(weights, tmp_path, "2030-01-01")
+    (folder / ROWS).write_text("a row")
+    (folder / "curves.png").write_bytes(b"a picture")
+    begin(folder, composed("visualize", tmp_path, "seed=2"), None)
+    assert (folder / f"{ROWS}.old").read_text() == "a row"
+    assert "holds rows of another run" in caplog.text
+    assert not list(folder.glob("*.png"))
+    (folder / ROWS).write_text("rows of a run that has finished")
+    (folder / SUMMARY).write_text("{}")
+    begin(folder, composed("visualize", tmp_path, "seed=3"), None)
+    assert (folder / f"{ROWS}.old").read_text() == "a row"
+    assert not (folder / ROWS).exists()
 
 
 @contextmanager

@@ -59,18 +59,34 @@ def noted_checkpoint(folder: Path) -> Path | None:
 
 
 def describe(config: DictConfig, checkpoint: Path | None) -> dict[str, Any]:
-    """What makes two runs the same: config, commit, code, versions, and size and time of the checkpoint."""
-    return {"config": _command(config), **provenance(), "code": code_hash(), "checkpoint": _identify(checkpoint)}
+    """What makes two runs the same: config, code, versions, and size and time of the checkpoint.
+
+    Not the commit, which an edit of any other file changes.
+    """
+    origin = {key: value for key, value in provenance().items() if key != "git_commit"}
+    return {"config": _command(config), **origin, "code": code_hash(), "checkpoint": _identify(checkpoint)}
 
 
 def begin(folder: Path, config: DictConfig, checkpoint: Path | None) -> None:
     """Clear `folder` of an earlier run's results and note in it what this run is.
 
-    In this order: whenever it is killed, no rows are taken for those of another run.
+    In this order: whenever it is killed, no rows are taken for those of another run. Rows of a run that has not
+    finished are kept beside, as `results.jsonl.old`.
     """
-    (folder / ROWS).unlink(missing_ok=True)
-    (folder / SUMMARY).unlink(missing_ok=True)
+    rows = folder / ROWS
+    if rows.exists() and not (folder / SUMMARY).exists():
+        log.warning(
+            "%s holds rows of another run, of other options, code or weights; they are now %s.old", folder, rows
+        )
+        rows.replace(f"{rows}.old")
+    for path in (rows, folder / SUMMARY, *folder.glob("*.png"), folder / "audit.json", folder / "audit.txt"):
+        path.unlink(missing_ok=True)
     write_json(describe(config, checkpoint), folder / NOTE)
+
+
+def forget(folder: Path) -> None:
+    """Let nobody take what is in `folder` for an unfinished run."""
+    (folder / NOTE).unlink(missing_ok=True)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchmetrics import MetricCollection
 
-from relprop.metrics import Complexity, InsertionDeletion
+from relprop.metrics import Complexity, InsertionDeletion, Localization
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.3, 0.4)
 BLACK = -torch.tensor(MEAN) / torch.tensor(STD)
@@ -177,3 +177,16 @@ def test_is_a_torchmetric_as_others_are() -> None:
     collection = MetricCollection({"faithful": called.clone(), "complex": Complexity(model)})
     collection.update(images, heatmaps, target)
     assert collection.compute()["id"] == pytest.approx(plain.compute()["id"], abs=1e-6)
+
+
+def test_metrics_that_agree_on_one_batch_are_not_taken_for_the_same() -> None:
+    """torchmetrics' collections update one metric of those with equal states."""
+    model, boxes = classifier().eval(), torch.tensor([[0.0, 0, 2, 2]])
+    heatmap = torch.zeros(1, 8, 8)
+    heatmap[0, 0, 3] = 1
+    strict, tolerant = Localization(model), Localization(model, tolerance=3)
+    collection = MetricCollection({"strict": strict, "tolerant": tolerant})
+    for moved in (heatmap.roll(-3, 2), heatmap):  # inside the box for both; outside for one
+        collection.update(torch.randn(1, 3, 8, 8), moved, torch.tensor([0]), boxes)
+    assert strict.compute()["pointing_game"] == 0.5
+    assert collection["tolerant"].compute()["pointing_game"] == 1

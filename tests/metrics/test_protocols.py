@@ -110,15 +110,16 @@ def test_pictures_are_those_whose_scores_the_curve_has(metric, name: str) -> Non
     scored.update(images, heatmaps, target)
     for share in (0.0, 0.3):
         states, reached = scored.pictures(images, heatmaps, share)
-        fractions = scored.rows[0]["fractions"]
-        number = fractions.index(reached)
-        assert reached <= share or number == int(protocol.begins)
-        assert number + 1 == len(fractions) or fractions[number + 1] > share
-        for curve, state in states.items():
-            logits = model(state).detach().double()
-            values = logits.softmax(1) if protocol.score == "probability" else logits
-            shown = [row[f"{curve}_curve"][number] for row in scored.rows]
-            assert shown == pytest.approx(values[range(2), target].tolist(), abs=1e-5)
+        for row, flipped, i in zip(scored.rows, reached, range(2), strict=True):
+            points = row.get("flips") or row["fractions"]
+            number = min(range(len(points)), key=lambda k: abs(points[k] - flipped))
+            assert points[number] == pytest.approx(flipped, abs=1e-6)
+            assert flipped <= share + 1e-6 or number == int(protocol.begins)
+            assert number + 1 == len(points) or points[number + 1] > share
+            for curve, state in states.items():
+                logits = model(state[i : i + 1]).detach().double()[0]
+                values = logits.softmax(0) if protocol.score == "probability" else logits
+                assert row[f"{curve}_curve"][number] == pytest.approx(values[target[i]].item(), abs=1e-5)
 
 
 def test_label_says_what_differs_from_the_published() -> None:
@@ -137,6 +138,10 @@ def test_label_says_what_differs_from_the_published() -> None:
         ({"score": "loss"}, "score=loss is unknown; choose one of: probability, logit, log_odds"),
         ({"step": 0}, "step=0 must be at least 1"),
         ({"share": None}, "needs a step"),
+        ({"fills": {"insertion": "telea_chain"}}, "fills.insertion=telea_chain .* can hide but not show"),
+        ({"area": "aopc", "begins": False}, "area=aopc .* needs begins=true"),
+        ({"share": -1.0}, "share=-1.0 must be above 0"),
+        ({"fills": None}, "a protocol needs a fills"),
         ({"area": "aopc"}, "area=aopc is one of PixelFlipping's"),
         ({"schedule": "number"}, "needs steps"),
         ({"colour": 1}, "no choice 'colour'; it has: name, fills"),

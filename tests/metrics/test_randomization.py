@@ -102,7 +102,7 @@ def test_stages_are_spread_evenly_and_do_not_change_one_another(
     model: nn.Module, images: Tensor, stages: int | None, chosen: list[int]
 ) -> None:
     all_rows, metric = scored(model, images).rows, scored(model, images, stages=stages)
-    assert metric.description == {"stages": [("5", "2", "0")[i] for i in chosen]}
+    assert metric.rows[0]["stages"] == [("5", "2", "0")[i] for i in chosen]
     for row, every in zip(metric.rows, all_rows, strict=True):
         assert row["stages"] == [every["stages"][i] for i in chosen]
         for name in SCORES:

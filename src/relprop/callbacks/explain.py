@@ -17,7 +17,9 @@ from relprop.metrics.perturbation import PerturbationMetric
 from relprop.rows import Row, RowFile
 
 SHOWN_SHARE = 0.2
-"""Of its patches, flipped at most in the pictures of a perturbed image: where all are, nothing is left to see."""
+"""Of its patches, flipped at most in pictures of a perturbed image unless the first step flips more.
+
+Where all are flipped, nothing is left to see."""
 
 
 @dataclass(frozen=True)
@@ -122,13 +124,13 @@ class Explain(L.Callback):
         """Those of the batch's images that are shown."""
         images, heatmaps = images[[*task.shown]], heatmaps[[*task.shown]]
         perturbed: dict[str, Tensor] = {}
-        share = 0.0
+        shares = [0.0] * len(images)
         if isinstance(self.metric, PerturbationMetric):
-            perturbed, share = self.metric.pictures(images, heatmaps, SHOWN_SHARE)
+            perturbed, shares = self.metric.pictures(images, heatmaps, SHOWN_SHARE)
         states = {name: self.data.denormalize(state).cpu() for name, state in perturbed.items()}
         shown = zip(task.shown, self.data.denormalize(images).cpu(), heatmaps.cpu(), strict=True)
         return [
-            Picture(task.first + place, image, heatmap, {name: state[i] for name, state in states.items()}, share)
+            Picture(task.first + place, image, heatmap, {name: state[i] for name, state in states.items()}, shares[i])
             for i, (place, image, heatmap) in enumerate(shown)
         ]
 

@@ -1,5 +1,6 @@
 """Write and log what `Explain` has found."""
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -24,6 +25,8 @@ from relprop.visualization import (
     perturbed_sheet,
     save_figure,
 )
+
+log = logging.getLogger(__name__)
 
 FACTS = ("index", "label", "predicted", "probability")
 
@@ -81,7 +84,10 @@ class Report(L.Callback):
             log_table(logger, "scores", columns, [[row[column] for column in columns] for row in rows])
             means = {name: self.summary[name]["mean"] for name in scores}
             log_summary(logger, {name: mean for name, mean in means.items() if mean is not None})
-        write_json(self.summary, self.folder / SUMMARY)  # last, since it says that the run is finished
+        if self.rows.rows_done == self.rows.total:
+            write_json(self.summary, self.folder / SUMMARY)  # last, since it says that the run is finished
+        else:  # the trainer has been told to stop early
+            log.warning("%d of %d images are scored: no %s", self.rows.rows_done, self.rows.total, SUMMARY)
 
     def _summarize(self, rows: Sequence[Row], device: str) -> dict[str, Any]:
         metric = self.explain.metric
@@ -115,17 +121,19 @@ class Report(L.Callback):
         sheets = {"heatmaps": contact_sheet(images, heatmaps, captions, self.title, correct, max_images=len(shown))}
         if pictures[0].states:
             states = {name: torch.stack([picture.states[name] for picture in pictures]) for name in pictures[0].states}
-            point = f"after {100 * pictures[0].share:.0f} % of the patches"
+            shares = sorted(100 * picture.share for picture in pictures)
+            low, high = f"{shares[0]:.0f}", f"{shares[-1]:.0f}"
+            point = f"after {low if low == high else f'{low} to {high}'} % of the patches"
             sheets["perturbed"] = perturbed_sheet(images, states, heatmaps, captions, self.title, point, len(shown))
         return sheets
 
 
 def _how_run(rows: Sequence[Row]) -> dict[str, Any]:
-    """In what form the metric ran the network, on how many images, and how many it would have been; as far as rows say.
+    """In what forms the metric ran the network, on how many images, and how many were asked for; as far as rows say.
 
     The metric itself knows of this session and process only.
     """
-    form = {"classifier": rows[0]["classifier"]} if "classifier" in rows[0] else {}
+    form: dict[str, Any] = {key: rows[0][key] for key in ("classifier", "stages") if key in rows[0]}
     if not {"requested", "forwards"} <= rows[0].keys():
         return form
     counts = {name: sum(row[key] for row in rows) for name, key in (("requested", "requested"), ("run", "forwards"))}

@@ -36,7 +36,7 @@ from relprop.explainers.lrp import LRPExplainer
 from relprop.loggers import close
 from relprop.postprocessing import Pipeline, build_pipeline
 from relprop.provenance import provenance
-from relprop.resuming import ROWS, begin, continues, hold
+from relprop.resuming import ROWS, begin, continues, forget, hold
 from relprop.rows import RowFile
 from relprop.runs import PRETRAINED
 from relprop.training import Predictor
@@ -74,6 +74,8 @@ def visualize(config: DictConfig, checkpoint: Path | None) -> None:
     with hold(folder) if first else nullcontext():
         continued = first and continues(folder, config)
         network, checkpoint = _network(config, checkpoint, data)
+        if first and not continued:
+            forget(folder)  # whose patterns and config are about to be replaced
         start(config, folder if first else None)
         options = options_of(config.method)
         if to_fit_on is not None:

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from itertools import count
 from typing import Any
 
 import torch
@@ -12,6 +13,8 @@ from torchmetrics.utilities import dim_zero_cat
 
 from relprop.errors import UserError
 from relprop.metrics.checks import check_batch
+
+_NUMBERS = count()
 
 
 class HeatmapMetric(Metric):
@@ -29,10 +32,11 @@ class HeatmapMetric(Metric):
 
     def __init__(self, model: nn.Module, better: Mapping[str, str], *columns: str, resize: bool = False, **kwargs: Any):
         super().__init__(**kwargs)
-        self._model = (model,)  # in a tuple, so that it is no submodule: it is neither moved, copied nor saved
+        self._model = (model,)  # in a tuple, so that it is no submodule: neither moved nor saved with the states
+        self._states = f"metric{next(_NUMBERS)}_"  # torchmetrics takes metrics with equal states for the same
         self.better, self.scores, self.columns, self.resize = better, tuple(better), columns, resize
         for name in self._names:
-            self.add_state(f"all_{name}", default=[], dist_reduce_fx="cat")
+            self.add_state(f"{self._states}{name}", default=[], dist_reduce_fx="cat")
 
     @property
     def _names(self) -> tuple[str, ...]:
@@ -40,7 +44,7 @@ class HeatmapMetric(Metric):
 
     def per_image(self, name: str) -> Tensor:
         """A score or column of all images so far, (N,) or (N, values), or "target"; empty before the first."""
-        values: list[Tensor] | Tensor = getattr(self, f"all_{name}")
+        values: list[Tensor] | Tensor = getattr(self, f"{self._states}{name}")
         return dim_zero_cat(values) if len(values) else torch.empty(0)
 
     @property
@@ -58,14 +62,21 @@ class HeatmapMetric(Metric):
         `boxes`: of the objects, (N, 4) as left, top, right, bottom in pixels of the images; only localization asks for
         them.
         """
-        if self.resize and heatmaps.dim() == 3 and images.dim() == 4 and heatmaps.shape[1:] != images.shape[2:]:
-            size = (images.shape[2], images.shape[3])
-            heatmaps = F.interpolate(heatmaps.unsqueeze(1), size, mode="bilinear", antialias=True).squeeze(1)
+        heatmaps = self.resized(heatmaps, images)
         check_batch(images, heatmaps, target, boxes)
         with torch.no_grad():
             measured = self.measure(images, heatmaps, target, boxes)
         for name, values in {"target": target, **measured}.items():
-            getattr(self, f"all_{name}").append(values.detach())
+            getattr(self, f"{self._states}{name}").append(values.detach())
+
+    def resized(self, heatmaps: Tensor, images: Tensor) -> Tensor:
+        """`heatmaps` (N, h, w) in the size of `images` if the metric resizes, else as they are."""
+        fits = heatmaps.dim() != 3 or images.dim() != 4 or heatmaps.shape[1:] == images.shape[2:]
+        if fits or not self.resize:
+            return heatmaps
+        wide = heatmaps if heatmaps.dtype == torch.float64 else heatmaps.float()
+        size = (images.shape[2], images.shape[3])
+        return F.interpolate(wide.unsqueeze(1), size, mode="bilinear", antialias=True).squeeze(1)
 
     def compute(self) -> dict[str, float]:
         """Means over all images so far, by name."""
@@ -75,7 +86,7 @@ class HeatmapMetric(Metric):
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """One dict per image, in the order of the updates: what all share, the target, scores and columns."""
+        """One dict per image of this process, in the order of updates: what all share, target, scores and columns."""
         if not len(self.per_image("target")):
             return []
         shared, values = self.shared, [self.per_image(name).tolist() for name in self._names]

@@ -46,11 +46,6 @@ class Randomization(HeatmapMetric):
         self._layers: list[str] = []
 
     @property
-    def description(self) -> dict[str, Any]:
-        """The stages."""
-        return self.shared
-
-    @property
     def shared(self) -> dict[str, Any]:
         """Names of the layers down to which all is random, one for each stage."""
         return {"stages": [self._layers[count - 1] or type(self.model).__name__ for count in self._counts()]}

@@ -94,12 +94,13 @@ def chained(images: Tensor, path: Path) -> Pictures:
             yield now, image, point
 
 
-def picture_at(images: Tensor, path: Path, number: int) -> Tensor:
-    """The images (N, C, H, W) as they are at one point of the path."""
-    if path.chained:
-        return next(now for now, _, point in chained(images, path) if int(point[0]) == number)
+def pictures_at(images: Tensor, path: Path, points: Tensor) -> Tensor:
+    """The images (N, C, H, W) as they are at these points (N,) of the path."""
     image = torch.arange(len(images), device=images.device)
-    hidden = path.hidden(image, torch.full_like(image, number))
+    if path.chained:
+        states = torch.stack([images, *(now for now, _, _ in chained(images, path))])
+        return states[points, image]
+    hidden = path.hidden(image, points)
     return torch.where(hidden.unsqueeze(1), path.hide(images, image, hidden), images)
 
 

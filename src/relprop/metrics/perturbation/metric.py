@@ -14,7 +14,7 @@ from relprop.metrics.base import HeatmapMetric
 from relprop.metrics.perturbation.areas import AREAS
 from relprop.metrics.perturbation.checks import check_normalised
 from relprop.metrics.perturbation.classifier import Classifier
-from relprop.metrics.perturbation.curve import Path, check_classes, perturbation_curve, picture_at
+from relprop.metrics.perturbation.curve import Path, check_classes, perturbation_curve, pictures_at
 from relprop.metrics.perturbation.fills import FILLS, Hide
 from relprop.metrics.perturbation.outputs import OUTPUTS
 from relprop.metrics.perturbation.protocol import CURVES, PROTOCOLS, Protocol, get_protocol
@@ -125,20 +125,23 @@ class PerturbationMetric(HeatmapMetric):
         fractions, area = self._fractions().to(images.device), AREAS[self.protocol.area]
         return {**measured, **self.combine({n: area(measured[f"{n}_curve"].double(), fractions) for n in self.curves})}
 
-    def pictures(self, images: Tensor, heatmaps: Tensor, share: float) -> tuple[dict[str, Tensor], float]:
-        """What images (N, C, H, W) have become by curve, at the last point at which at most `share` of patches flipped.
+    def pictures(self, images: Tensor, heatmaps: Tensor, share: float) -> tuple[dict[str, Tensor], list[float]]:
+        """What images (N, C, H, W) have become by curve, at the last point at which at most `share` of pixels flipped.
 
-        And the share that has. The first step is the least that is shown. The classifier is not asked.
+        And the share that has, of each image; the first step is the least that is shown. The classifier is not asked.
         """
+        heatmaps = self.resized(heatmaps, images)
         self._schedule(heatmaps)
-        first, fractions = int(not self.protocol.begins), self._fractions()
-        number = max(1, int((fractions <= share).sum()) - 1 + first)
-        states = {}
+        states, shares = {}, torch.zeros(len(images))
         with torch.no_grad():
             for name in self.curves:
-                hide = self._fills[self.protocol.fills[name]].of(images)
-                states[name] = picture_at(images, self._path(name, images, heatmaps, hide), number)
-        return states, float(fractions[number - first])
+                path = self._path(name, images, heatmaps, self._fills[self.protocol.fills[name]].of(images))
+                flipped = _flipped(path)
+                last = (flipped <= share + 1e-6).sum(1) - 1  # of the curve's points
+                last = last.clamp(min=1 - path.first)
+                states[name] = pictures_at(images, path, last + path.first)
+                shares = flipped.gather(1, last.unsqueeze(1)).squeeze(1)
+        return states, shares.tolist()
 
     def _schedule(self, heatmaps: Tensor) -> None:
         """How many patches have flipped at each point, for maps of this size; all maps must be of one."""
@@ -174,6 +177,11 @@ class PerturbationMetric(HeatmapMetric):
         logits = self._classifier(images)
         check_classes(target, logits.shape[1])
         whole = output(logits, target)
+        if not whole.isfinite().all():
+            raise UserError(
+                f"the classifier gives NaN or infinite answers in {self._classifier.dtype_name}; "
+                "choose dtype=bfloat16 or float32, or mend the model"
+            )
 
         def score(pictures: Tensor, image: Tensor) -> Tensor:
             return output(self._classifier(pictures), target[image])

@@ -58,7 +58,8 @@ class Protocol:
         object.__setattr__(self, "fills", dict(self.fills))  # a copy, which nobody else changes
         for curve, fill in self.fills.items():
             choose("curve", curve, CURVES)
-            choose("fill", fill, FILLS)
+            if choose("fill", fill, FILLS).chained and CURVES[curve][1]:
+                raise UserError(f"fills.{curve}={fill} begins with the image, so that it can hide but not show pixels")
         choose("patch_relevance", self.patch_relevance, PATCH_RELEVANCE)
         choose("ties", self.ties, TIES)
         choose("schedule", self.schedule, SCHEDULES)
@@ -68,6 +69,10 @@ class Protocol:
             raise UserError(f"protocol={self.name} needs a step, patches per point, or a share of all patches")
         if self.schedule == "number" and self.steps is None:
             raise UserError(f"protocol={self.name} needs steps, the number of points")
+        if self.area == "aopc" and not self.begins:
+            raise UserError("area=aopc is measured from the image itself: it needs begins=true")
+        if self.share is not None and not 0 < self.share <= 1:
+            raise UserError(f"share={self.share} must be above 0 and at most 1 (all patches at once)")
         for name in ("patch", "step", "steps"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -102,6 +107,8 @@ def get_protocol(choice: "str | Protocol | Mapping[str, Any]") -> Protocol:
     known = [field.name for field in fields(Protocol)]
     if unknown := [key for key in choice if key not in known]:
         raise UserError(f"a protocol has no choice '{unknown[0]}'; it has: {', '.join(known)}")
+    if missing := [name for name in ("name", "fills") if not choice.get(name)]:
+        raise UserError(f"a protocol needs a {missing[0]}; give all of its choices, or one of: {', '.join(PROTOCOLS)}")
     return Protocol(**choice)
 
 
