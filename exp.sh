@@ -51,7 +51,7 @@ list() {
 # Whether the Python $1 can do what the experiment $2 needs.
 is_ready() {
   local modules=(relprop) find='import sys, importlib.util as u; sys.exit(not all(map(u.find_spec, sys.argv[1:])))'
-  if [[ $2 == test ]]; then modules+=(pytest xdist hypothesis zennit captum timm); fi
+  if [[ $2 == test ]]; then modules+=(pytest xdist hypothesis zennit pytorch_grad_cam timm); fi
   "$1" -c "$find" "${modules[@]}" 2>/dev/null
 }
 

@@ -12,6 +12,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from relprop.benchmark import MEMORY_FORMATS
+from relprop.classifier import DTYPES as CLASSIFIER_DTYPES
 from relprop.config import CHOICES
 from relprop.data import list_datasets
 from relprop.explainers import EXPLAINERS
@@ -21,7 +22,6 @@ from relprop.lrp import MEMORY_FORMATS as ENGINE_FORMATS
 from relprop.lrp.engine import FOLDS
 from relprop.metrics import METRICS, PROTOCOLS
 from relprop.metrics.perturbation.areas import AREAS
-from relprop.metrics.perturbation.classifier import DTYPES as CLASSIFIER_DTYPES
 from relprop.metrics.perturbation.outputs import OUTPUTS
 from relprop.metrics.perturbation.ranking import PATCH_RELEVANCE, SCHEDULES, TIES
 from relprop.models import list_models

@@ -66,8 +66,8 @@ def test_gradient_is_the_slope_of_the_logit() -> None:
 def test_lrp_takes_all_options_of_the_engine_with_their_defaults() -> None:
     """But for the composite, which is the one of the paper that the project began with."""
     mine, engines = (inspect.signature(owner).parameters for owner in (LRPExplainer, LRP))
-    assert list(mine) == list(engines)
-    other = {name for name in mine if mine[name].default != engines[name].default}
+    assert list(mine) == [*engines, "max_batch", "positive"]
+    other = {name for name in engines if mine[name].default != engines[name].default}
     assert other == {"composite"}
 
 
@@ -102,5 +102,5 @@ def test_bad_names_and_options_are_refused() -> None:
         get_explainer("nope", nn.Identity())
     with pytest.raises(ValueError, match="method=lrp has no option 'skp'; it takes: composite, skip"):
         get_explainer("lrp", nn.Identity(), skp="simple")
-    with pytest.raises(ValueError, match="method=gradient has no option 'skip'; it takes: none"):
+    with pytest.raises(ValueError, match="method=gradient has no option 'skip'; it takes: max_batch, positive"):
         get_explainer("gradient", nn.Identity(), skip="simple")

@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from relprop.explainers.base import Explainer
-from relprop.explainers.gradient import Gradient
+from relprop.explainers.gradient import Gradient, GradientXInput
 from relprop.explainers.lrp import LRPExplainer
 from relprop.explainers.random import Random
 from relprop.registry import create
@@ -15,7 +15,12 @@ from relprop.registry import create
 __all__ = ["EXPLAINERS", "Explainer", "get_explainer", "list_explainers"]
 
 EXPLAINERS: Mapping[str, type[Explainer]] = MappingProxyType(
-    {"lrp": LRPExplainer, "gradient": Gradient, "random": Random}
+    {
+        "lrp": LRPExplainer,
+        "gradient": Gradient,
+        "grad_x_input": GradientXInput,
+        "random": Random,
+    }
 )
 
 

@@ -1,16 +1,85 @@
 """What every explanation method is: images and classes in, one value per pixel and channel out."""
 
 from abc import ABC, abstractmethod
+from typing import ClassVar, Literal
 
+import torch
 from torch import Tensor, nn
+
+from relprop.errors import UserError
+from relprop.inference import evaluation_mode, exact_float32
+from relprop.lrp.start import check_classes, class_indices
+
+MAX_BATCH = 32
 
 
 class Explainer(ABC):
-    """An explanation method for one model: a subclass, its name in `EXPLAINERS`, and a yaml in conf/method."""
+    """An explanation method for one model: a subclass, its name in `EXPLAINERS`, and a yaml in conf/method.
 
-    def __init__(self, model: nn.Module) -> None:
-        self.model = model
+    - `model`: gives logits (N, classes) for normalised images (N, C, H, W); it is left as it was found.
+    - `max_batch`: how many pictures go through the model at once, whatever the batch; the attribution is the same.
+    - `positive`: set what speaks against the class, all values below zero, to zero.
+    """
+
+    channels: ClassVar[Literal["own", "shared"]] = "own"
+    """"own": every channel has values of its own. "shared": the method knows pixels only, and gives every channel an
+    equal share of a pixel's value, so that their sum is the method's map."""
+
+    ignores_target: ClassVar[bool] = False
+    """Whether the map is the same for every class."""
+
+    def __init__(self, model: nn.Module, max_batch: int = MAX_BATCH, positive: bool = False) -> None:
+        if max_batch < 1:
+            raise UserError(f"max_batch={max_batch} is not valid; it takes a whole number of at least 1")
+        self.model, self.max_batch, self.positive = model, max_batch, positive
+
+    def __call__(self, images: Tensor, target: Tensor | int | None = None, indices: Tensor | None = None) -> Tensor:
+        """Attribution (N, C, H, W) of normalised images (N, C, H, W).
+
+        `target`: None for the predicted class, a class for all images, or one for each (N,). `indices` (N,) are the
+        images' positions in their data set, for the methods that look something up by them. Raises `UserError` for
+        images that are no finite float batch and for classes that the model does not have.
+        """
+        check_batch(images)
+        with torch.inference_mode(False), evaluation_mode(self.model), exact_float32(images.device):
+            own = images.detach().clone() if images.is_inference() else images.detach()
+            classes = self._predicted(own) if target is None else class_indices(target, own).clone()
+            chunks = zip(torch.split(own, self.max_batch), torch.split(classes, self.max_batch), strict=True)
+            attribution = torch.cat([self.explain(*chunk) for chunk in chunks])
+        return attribution.clamp(min=0) if self.positive else attribution
 
     @abstractmethod
-    def __call__(self, images: Tensor, target: Tensor) -> Tensor:
-        """Attribution (N, C, H, W) of normalised images (N, C, H, W) for the classes `target` (N,)."""
+    def explain(self, images: Tensor, target: Tensor) -> Tensor:
+        """Attribution (n, C, H, W) of up to `max_batch` images for the classes (n,); the model is in evaluation mode.
+
+        Neither `images` nor `target` may be written to. Grad mode is the caller's: say which one is needed.
+        """
+
+    def _predicted(self, images: Tensor) -> Tensor:
+        with torch.no_grad():
+            return torch.cat([self.model(chunk).argmax(1) for chunk in torch.split(images, self.max_batch)])
+
+
+def check_batch(images: Tensor) -> None:
+    """Refuse what is not a finite floating-point batch (N, C, H, W) of at least one image."""
+    if not isinstance(images, Tensor) or images.dim() != 4 or not images.is_floating_point():
+        given = f"{images.dtype} {tuple(images.shape)}" if isinstance(images, Tensor) else type(images).__name__
+        raise UserError(f"images must be a floating-point tensor (N, C, H, W), not {given}")
+    if len(images) == 0:
+        raise UserError("images is an empty batch; give at least one image")
+    if not images.isfinite().all():
+        bad = (~images.flatten(1).isfinite().all(1)).nonzero().flatten().tolist()
+        raise UserError(f"images {bad} contain NaN or infinite pixels")
+
+
+def at_target(outputs: Tensor, target: Tensor) -> Tensor:
+    """Of outputs (N, classes), logits or probabilities, those of the classes (N,): (N,)."""
+    if outputs.dim() != 2:
+        raise UserError(f"the model must return logits (N, classes), not {tuple(outputs.shape)}")
+    check_classes(target, outputs.shape[1])
+    return outputs.gather(1, target.unsqueeze(1)).squeeze(1)
+
+
+def shared_by_channels(maps: Tensor, channels: int) -> Tensor:
+    """Maps (N, H, W) as attribution (N, C, H, W): every channel gets an equal share."""
+    return (maps / channels).unsqueeze(1).repeat(1, channels, 1, 1)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from relprop.explainers.base import Explainer
+from relprop.explainers.base import MAX_BATCH, Explainer
 from relprop.lrp import COMPOSITES, LRP, Patterns
 from relprop.lrp.gradients import PatternNet
 from relprop.registry import choose
@@ -29,14 +29,16 @@ class LRPExplainer(Explainer):
         dtype: str = "float32",
         memory_format: str = "channels_last",
         compile: bool = False,
+        max_batch: int = MAX_BATCH,
+        positive: bool = False,
     ) -> None:
-        super().__init__(model)
+        super().__init__(model, max_batch, positive)
         fitted = Patterns.load(Path(patterns).expanduser()) if isinstance(patterns, str | Path) else patterns
         self.engine = LRP(
             model, composite, skip, start, relevance_filter, bn, bias, mean, std, fitted, dtype, memory_format, compile
         )
 
-    def __call__(self, images: Tensor, target: Tensor) -> Tensor:
+    def explain(self, images: Tensor, target: Tensor) -> Tensor:
         """Relevance (N, C, H, W)."""
         return self.engine.attribute(images, target)
 

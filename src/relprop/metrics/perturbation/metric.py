@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from relprop.classifier import Classifier
 from relprop.errors import UserError
 from relprop.inference import evaluation_mode, exact_float32
 from relprop.metrics.base import HeatmapMetric
 from relprop.metrics.perturbation.areas import AREAS
 from relprop.metrics.perturbation.checks import check_normalised
-from relprop.metrics.perturbation.classifier import Classifier
 from relprop.metrics.perturbation.curve import Path, check_classes, perturbation_curve, pictures_at
 from relprop.metrics.perturbation.fills import FILLS, Hide
 from relprop.metrics.perturbation.outputs import OUTPUTS

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from relprop import LRP
+from relprop.classifier import DTYPES, Classifier
 from relprop.data import build_datamodule
 from relprop.metrics import InsertionDeletion
-from relprop.metrics.perturbation.classifier import DTYPES, Classifier
 from relprop.models import build_model
 from relprop.models.weights import load_weights
 from tests.networks import network_of, randomize_batchnorm
