@@ -1,4 +1,5 @@
 import pickle
+import struct
 import traceback
 
 import pytest
@@ -23,6 +24,25 @@ def test_undecodable_file_is_named(tmp_path, content):
     file.write_bytes(file.read_bytes()[:600] if content is None else content)
     with pytest.raises(UserError, match=r"x\.jpg cannot be decoded as an image"):
         read_rgb(file)
+
+
+@pytest.mark.parametrize("error", [struct.error, IndexError, EOFError, RuntimeError, SyntaxError])
+def test_whatever_a_decoder_raises_names_the_file(tmp_path, monkeypatch, error):
+    def fail(*_):
+        raise error("inside")
+
+    monkeypatch.setattr(Image, "open", fail)
+    with pytest.raises(
+        UnreadableImageError, match=rf"x\.jpg cannot be decoded as an image \({error.__name__}\); replace"
+    ):
+        read_rgb(tmp_path / "x.jpg")
+
+
+def test_a_data_sets_images_are_read_as_they_are_stored(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (5, 4)).save(tmp_path / "x.jpg", exif=exif)
+    assert read_rgb(tmp_path / "x.jpg").size == (5, 4)
 
 
 def test_message_survives_the_way_out_of_a_worker():

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from relprop.data.photos import BoxedPhotos, Photos, photo_cut
+from relprop.data.photos import BoxedPhotos, Photos, photo_cut, single_cut
 
 
 def cut_rectangle(folder: Path, size: tuple[int, int], box: tuple[int, int, int, int]) -> tuple[Tensor, list[float]]:
@@ -71,3 +72,40 @@ def test_training_takes_a_random_part_and_no_box(tmp_path):
     assert first.images.shape == second.images.shape == (1, 3, 224, 224)
     assert not torch.equal(first.images, second.images)
     assert first.boxes is None
+
+
+@pytest.mark.parametrize("size", [(500, 333), (333, 500), (224, 224), (40, 900), (100, 120)])
+def test_a_single_photograph_of_224_pixels_is_cut_as_the_test_images_are(tmp_path, size):
+    Image.effect_mandelbrot(size, (-2, -1, 1, 1), 100).convert("RGB").save(tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as photo:
+        cut = single_cut(224)(photo)
+    expected = Photos(tmp_path, ["a.png"], torch.tensor([0]), photo_cut(train=False)).__getitems__([0]).images[0]
+    assert cut.dtype == torch.uint8 and torch.equal(cut, expected)
+
+
+@pytest.mark.parametrize("side", [32, 64])
+@pytest.mark.parametrize("size", [(160, 96), (96, 160), (128, 128), (20, 12)])
+def test_a_single_photograph_of_other_sizes_keeps_its_middle_square(side, size):
+    """All of the shorter side, of the longer one as much in the middle: there is a white square, the rest is black."""
+    photo = Image.new("RGB", size)
+    left, top = (size[0] - min(size)) // 2, (size[1] - min(size)) // 2
+    photo.paste((255, 255, 255), (left, top, left + min(size), top + min(size)))
+    cut = single_cut(side)(photo)
+    assert (cut.dtype, cut.shape) == (torch.uint8, (3, side, side))
+    assert (cut[:, 3:-3, 3:-3] == 255).all()
+    assert cut.float().mean() > 240
+
+
+@pytest.mark.parametrize("side", [32, 64])
+def test_a_single_photograph_of_other_sizes_loses_nothing_of_its_shorter_side(side):
+    photo = Image.new("RGB", (240, 160), "white")
+    photo.paste((0, 0, 0), (0, 0, 240, 20))  # an eighth
+    cut = single_cut(side)(photo)
+    assert (cut[:, : side // 8] <= 60).all() and (cut[:, side // 8 :] >= 195).all()
+
+
+def test_a_single_photograph_is_averaged_not_thinned_out():
+    stripes = np.zeros((320, 320, 3), dtype=np.uint8)
+    stripes[:, ::2] = 255
+    cut = single_cut(32)(Image.fromarray(stripes)).float()
+    assert (cut - 127.5).abs().max() < 10

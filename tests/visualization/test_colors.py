@@ -1,18 +1,33 @@
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
+from skimage.color import deltaE_ciede2000, rgb2lab
 from torch import Tensor
 
-from relprop.visualization.colors import colour_limit, colour_map, colourize, is_signed, scale
+from relprop.visualization.colors import colour_limit, colour_map, colourize, is_signed, limit_text, scale
 from tests.visualization.pictures import random_heatmaps
+
+# What a viewer sees who lacks one kind of cones: linear RGB to linear RGB (Machado et al. 2009, severity 1.0).
+VISION = {
+    "normal": np.eye(3),
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.3039]],
+}
+
+
+def seen(rgb: Tensor, vision: str) -> NDArray[np.float64]:
+    """CIELAB of sRGB colours (..., 3) in [0,1] as they look to a viewer."""
+    values = rgb.double().numpy()
+    linear = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+    linear = (linear @ np.array(VISION[vision]).T).clip(0, 1)
+    return rgb2lab(np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055))
 
 
 def lightness(rgb: Tensor) -> Tensor:
     """CIE L* of sRGB colours (..., 3) in [0,1]."""
-    rgb = rgb.double()
-    linear = torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    y = linear @ torch.tensor([0.2126, 0.7152, 0.0722], dtype=torch.float64)
-    return torch.where(y > 216 / 24389, 116 * y ** (1 / 3) - 16, y * 24389 / 27)
+    return torch.from_numpy(seen(rgb, "normal")[..., 0])
 
 
 def ramp(low: float, steps: int = 101) -> Tensor:
@@ -66,10 +81,40 @@ def test_the_signed_map_is_symmetric_in_lightness_and_blue_below_red_above() -> 
     assert (below[:, 2] > below[:, 0]).all() and (above[:, 0] > above[:, 2]).all()
 
 
-def test_the_sequential_map_grows_lighter_all_the_way_and_evenly() -> None:
-    steps = lightness(colourize(ramp(0))[0, :, 0].T).diff()
+@pytest.mark.parametrize("vision", VISION)
+def test_signs_are_told_apart_by_every_viewer(vision: str) -> None:
+    """From a quarter of full colour on; a difference of 1 is just visible, 10 at a glance."""
+    colours = seen(colourize(ramp(-1))[0, :, 0].T, vision)
+    differences = deltaE_ciede2000(colours, colours[::-1])
+    assert differences[:38].min() > 15 and differences[[0, 25]].min() > 20
+
+
+@pytest.mark.parametrize("vision", VISION)
+def test_the_sequential_map_grows_lighter_all_the_way_and_evenly(vision: str) -> None:
+    steps = np.diff(seen(colourize(ramp(0, 52))[0, :, 0].T, vision)[:, 0])
     assert (steps > 0).all()
-    assert steps.max() < 2 * steps.mean()
+    assert steps.max() < 1.8 * steps.mean() and np.percentile(steps, 10) > 0.5 * steps.mean()
+
+
+@pytest.mark.parametrize("arm", [slice(None, 51), slice(50, None)])
+def test_both_arms_of_the_signed_map_are_nearly_even(arm: slice) -> None:
+    colours = seen(colourize(ramp(-1))[0, :, 0].T[arm], "normal")
+    steps = deltaE_ciede2000(colours[1:], colours[:-1])
+    assert steps.max() < 2 * steps.mean() and steps.min() > 0.4 * steps.mean()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0123456, "100 % = 0.0123"),
+        (-12.0, "100 % = 12"),
+        (3.8712e-5, "100 % = 3.87e−5"),
+        (2e10, "100 % = 2e10"),
+        (0.0, "all values are 0"),
+    ],
+)
+def test_the_limit_is_written_in_the_maps_own_unit(value: float, text: str) -> None:
+    assert limit_text(torch.full((4, 4), value)) == text
 
 
 def test_a_batch_is_signed_if_any_map_has_negatives_beyond_rounding() -> None:

@@ -108,7 +108,14 @@ def test_the_colour_bar_says_what_the_colours_mean(shift: float, ends: list[str]
     figure = contact_sheet(random_images(2), random_heatmaps(2) + shift, ["a", "b"], "title")
     (bar,) = panels(figure, "colour bar")
     assert [label.get_text() for label in bar.get_xticklabels()] == ends
-    assert any("share of each image's own maximum (99.9 % quantile" in text for text in texts(figure))
+    assert any("share of each image's own maximum (99.9\N{NO-BREAK SPACE}% quantile" in text for text in texts(figure))
+
+
+def test_a_single_image_has_its_limit_in_the_heatmaps_own_unit() -> None:
+    heatmaps = torch.zeros(1, 8, 8)
+    heatmaps[0, 2] = 0.01234
+    assert "100 % = 0.0123" in texts(contact_sheet(random_images(1), heatmaps, ["a"], "title"))
+    assert not any("100 % =" in text for text in texts(sheet(2)))
 
 
 def test_the_bar_has_the_colours_of_the_maps() -> None:

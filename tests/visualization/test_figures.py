@@ -82,3 +82,8 @@ def test_wrapping_loses_no_word_unless_it_says_so() -> None:
     assert wrap(text, 200, 7, 1)[0].endswith("…")
     assert wrap("Donaudampfschifffahrt", 80, 7, 2)[0].endswith("…")
     assert wrap("", 80, 7, 2) == []
+
+
+def test_a_no_break_space_keeps_its_words_together() -> None:
+    words = ["quantile", "99.9\N{NO-BREAK SPACE}% of all"]
+    assert wrap(" ".join(words), text_width("quantile 99.9", 7) + 1, 7, 3) == words

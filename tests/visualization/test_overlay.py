@@ -1,5 +1,11 @@
+from collections.abc import Callable
+
+import numpy as np
 import pytest
+import skimage.data
 import torch
+from numpy.typing import NDArray
+from skimage.filters import gaussian
 from torch import Tensor
 
 from relprop.visualization.colors import colourize
@@ -20,22 +26,38 @@ def test_without_relevance_the_grey_image_shows(signed: bool) -> None:
     assert correlation > 0.9999
 
 
-@pytest.mark.parametrize("sign", [-1, 1])
-def test_the_image_stays_readable_under_signed_relevance(sign: int) -> None:
-    images = random_images(1, 32, 32)
-    heatmaps = sign * torch.full((1, 32, 32), 0.5)
-    heatmaps[0, 0] = sign  # so that most of the map is at half its colour
-    shown = grey(overlay(images, heatmaps, signed=True))[0, 1:]
-    assert torch.corrcoef(torch.stack([grey(images)[0, 1:].flatten(), shown.flatten()]))[0, 1] > 0.99
-    assert shown.std() > 0.1 * grey(images)[0, 1:].std()
-
-
-def test_full_relevance_is_drawn_in_its_colour() -> None:
-    images, heatmaps = random_images(1), torch.zeros(1, 8, 8)
+@pytest.mark.parametrize("signed", [False, True])
+def test_full_relevance_is_drawn_in_its_colour(signed: bool) -> None:
+    images, heatmaps = torch.ones(1, 3, 8, 8), torch.zeros(1, 8, 8)
     heatmaps[0, 2:4, 2:4] = 1
-    shown, colours = overlay(images, heatmaps), colourize(heatmaps)
-    assert (shown - colours)[0, :, 2:4, 2:4].abs().max() <= 0.1
+    shown, colours = overlay(images, heatmaps, signed), colourize(heatmaps, signed)
+    assert (shown - colours)[0, :, 2:4, 2:4].abs().max() <= (0.2 if signed else 0.07)
     assert (overlay(images, heatmaps) - overlay(images, 0 * heatmaps))[0, :, 5:, 5:].abs().max() == 0
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("share", [0.25, 0.5, 1.0])
+def test_edges_of_the_image_show_through_any_colour(signed: bool, share: float) -> None:
+    images = random_images(1, 32, 32)
+    heatmaps = torch.full((1, 32, 32), share)
+    heatmaps[0, 0] = 1
+    before, shown = grey(images)[0, 1:], grey(overlay(images, heatmaps, signed))[0, 1:]
+    assert torch.corrcoef(torch.stack([before.flatten(), shown.flatten()]))[0, 1] > 0.99
+    assert shown.std() > 0.15 * before.std()
+
+
+@pytest.mark.parametrize("photo", [skimage.data.chelsea, skimage.data.coffee])
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_a_photograph_stays_readable_under_a_broad_heatmap(photo: Callable[[], NDArray[np.uint8]], sign: int) -> None:
+    """Its details, what is left without everything wider than some pixels, where the heatmap is strong."""
+    image = torch.from_numpy(photo()[:224, 100:324].copy()).movedim(-1, 0)[None] / 255
+    across = torch.arange(224.0) - 112
+    heatmaps = sign * torch.exp(-(across**2 + across[:, None] ** 2) / 5000)[None]
+    before, shown = (grey(pictures)[0].numpy() for pictures in (image, overlay(image, heatmaps)))
+    strong = heatmaps[0].abs().numpy() > 0.3
+    before, shown = ((values - gaussian(values, 4))[strong] for values in (before, shown))
+    assert np.corrcoef(before, shown)[0, 1] > 0.9
+    assert shown.std() > 0.25 * before.std()
 
 
 def test_both_signs_are_told_apart_over_any_image() -> None:

@@ -48,7 +48,7 @@ def test_every_image_has_its_states_and_its_heatmap_beside_it() -> None:
 def test_the_point_the_scale_and_the_captions_are_named() -> None:
     figure = sheet(3, max_images=2)
     assert "insertion, deletion: after 15 % of the pixels" in texts(figure)
-    assert any("share of each image's own maximum (99.9 % quantile" in text for text in texts(figure))
+    assert any("share of each image's own maximum (99.9\N{NO-BREAK SPACE}% quantile" in text for text in texts(figure))
     assert "first 2 of 3 images" in texts(figure) and "cat 1" in texts(figure) and "cat 2" not in texts(figure)
     assert len(panels(figure, "deletion")) == 2
     assert not any("first" in text for text in texts(sheet(2)))

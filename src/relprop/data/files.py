@@ -1,6 +1,8 @@
 """Read folders of images, one folder per class."""
 
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,15 +26,33 @@ class UnreadableImageError(UserError):
         super().__init__(message.strip().rpartition(f"{type(self).__name__}: ")[2])
 
 
-def read_rgb(path: Path) -> Image.Image:
-    """The decoded image in RGB. Raises `UnreadableImageError` that names the file."""
+@contextmanager
+def decoding(path: Path, remedy: str) -> Iterator[None]:
+    """While an image file is opened and decoded: Pillow's warnings are silenced, and whatever it raises names the file.
+
+    Raises `UnreadableImageError`, which ends with the `remedy`.
+    """
     try:
-        with Image.open(path) as image:
-            return image.convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except UnreadableImageError:
+        raise
+    except PermissionError as error:
+        raise UnreadableImageError(f"{path} may not be read (permission denied); change its permissions.") from error
+    except Exception as error:  # damaged files make decoders raise struct.error, EOFError, IndexError and more
         raise UnreadableImageError(
-            f"{path} cannot be decoded as an image ({type(error).__name__}); replace the file or delete it."
+            f"{path} cannot be decoded as an image ({type(error).__name__}); {remedy}."
         ) from error
+
+
+def read_rgb(path: Path) -> Image.Image:
+    """The decoded image in RGB, as published pipelines read data sets: its EXIF orientation is ignored.
+
+    Raises `UnreadableImageError` that names the file.
+    """
+    with decoding(path, "replace the file or delete it"), Image.open(path) as image:
+        return image.convert("RGB")
 
 
 def class_files(folder: Path) -> list[str]:

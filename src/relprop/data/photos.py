@@ -19,9 +19,24 @@ Cut = Callable[..., Any]  # a photograph of any size to uint8 (3,224,224); with 
 
 def photo_cut(train: bool) -> Cut:
     """A random part for training; else the middle, as torchvision's weights were scored."""
-    centre = [v2.Resize(256), v2.CenterCrop(SIDE)]
-    resized = [v2.RandomResizedCrop(SIDE)] if train else centre
-    cut: Cut = v2.Compose([*resized, v2.PILToTensor()])
+    if not train:
+        return _middle(256, SIDE)
+    cut: Cut = v2.Compose([v2.RandomResizedCrop(SIDE), v2.PILToTensor()])
+    return cut
+
+
+def single_cut(image_size: int) -> Cut:
+    """What a network for images of `image_size` pixels sees of a photograph: uint8 (3, image_size, image_size).
+
+    For 224 it is the cut of the test images; for other sizes, whose data sets have no photographs to cut, the middle
+    square, averaged over the pixels that become one.
+    """
+    return photo_cut(train=False) if image_size == SIDE else _middle(image_size, image_size)
+
+
+def _middle(resized: int, side: int) -> Cut:
+    """The shorter side becomes `resized` pixels, of which the middle `side` stay."""
+    cut: Cut = v2.Compose([v2.Resize(resized), v2.CenterCrop(side), v2.PILToTensor()])
     return cut
 
 

@@ -35,6 +35,14 @@ def colour_limit(heatmaps: Tensor) -> Tensor:
     return torch.where(limit > 0, limit, torch.ones_like(limit))
 
 
+def limit_text(heatmap: Tensor) -> str:
+    """What full colour stands for in a heatmap (H,W), in its own unit, as "100 % = 0.0123" or "100 % = 1.23e−5"."""
+    if not heatmap.any():
+        return "all values are 0"
+    number, _, exponent = f"{colour_limit(heatmap.unsqueeze(0)).item():.3g}".partition("e")
+    return f"100 % = {number}" + (f"e{int(exponent)}".replace("-", "−") if exponent else "")
+
+
 def scale(heatmaps: Tensor) -> Tensor:
     """Heatmaps (N,H,W) as shares of their own `colour_limit`, cut to [-1,1]: float32 on the CPU, a new tensor."""
     limit = colour_limit(heatmaps)

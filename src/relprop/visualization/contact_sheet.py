@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from relprop.visualization.checks import check_pictures
-from relprop.visualization.colors import colourize, is_signed
+from relprop.visualization.colors import colourize, is_signed, limit_text
 from relprop.visualization.figures import INK
 from relprop.visualization.overlay import overlay
 from relprop.visualization.sheets import SCALE, check_counts, draw_sheet, images_left_out
@@ -34,6 +34,7 @@ def contact_sheet(
     - `max_images`: the first this many are drawn; the sheet says so if there are more.
     - `columns`: images to a line, 1 to 4; None takes 4, or 3 if the images are wider than 48 pixels.
 
+    Of a single image the sheet says what its full colour stands for, in the heatmap's own unit.
     The page is about 7 in wide at 200 dpi (3.5 in for one column). Raises `ValueError` for images out of [0,1], NaN,
     and lengths or shapes that do not fit together.
     """
@@ -45,13 +46,14 @@ def contact_sheet(
     shown = min(len(images), max_images)
     images, heatmaps, marks = images[:shown].detach().float().cpu(), heatmaps[:shown], marks[:shown]
     signed = is_signed(heatmaps)
+    limit = [limit_text(heatmaps[0])] if shown == 1 else []
     asides = [*([] if all(marks) else [f"{WRONG} wrong prediction"]), *images_left_out(shown, len(captions))]
     return draw_sheet(
         {"image": images, "heatmap": colourize(heatmaps, signed), "overlay": overlay(images, heatmaps, signed)},
         title,
         captions=[c if right else f"{WRONG} {c}" for c, right in zip(captions[:shown], marks, strict=True)],
         colours=[INK if right else _WRONG_COLOUR for right in marks],
-        notes=[SCALE, *([" · ".join(asides)] if asides else [])],
+        notes=[SCALE, *limit, *([" · ".join(asides)] if asides else [])],
         signed=signed,
         columns=columns,
     )

@@ -1,5 +1,6 @@
 """Figures without a display: their size, their type, their files."""
 
+import re
 from bisect import bisect
 from collections.abc import Sequence
 from functools import cache
@@ -22,6 +23,7 @@ TEXT_WIDTH = 1400
 MARGIN, PAD = 16, 6  # pixels: round the figure, between pictures and type
 TITLE, LABEL, SMALL = 8.0, 7.0, 6.0  # type sizes in points
 INK, FAINT, FRAME = "#222222", "#666666", "#bbbbbb"
+_WORD = re.compile(r"(?:\S|\xa0)+")
 
 
 def new_figure(width: int, height: int) -> Figure:
@@ -35,11 +37,17 @@ def save_figure(figure: Figure, path: str | Path) -> None:
 
     Creates the folder. Raises `ValueError` for a path that does not end in .png.
     """
+    path = check_png(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _canvas(figure).print_png(path, metadata={"Software": None})  # no name and version of matplotlib's in the bytes
+
+
+def check_png(path: str | Path) -> Path:
+    """Refuse other endings: nothing but PNG is written."""
     path = Path(path)
     if path.suffix.lower() != ".png":
         raise ValueError(f"path={str(path)!r} must end in .png")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _canvas(figure).print_png(path, metadata={"Software": None})  # no name and version of matplotlib's in the bytes
+    return path
 
 
 def figure_to_array(figure: Figure) -> NDArray[np.uint8]:
@@ -88,9 +96,12 @@ def _ruler() -> Any:
 
 
 def wrap(text: str, width: float, size: float, most: int) -> list[str]:
-    """`text` in up to `most` lines, none wider than `width` pixels; what does not fit gives way to an ellipsis."""
+    """`text` in up to `most` lines, none wider than `width` pixels; what does not fit gives way to an ellipsis.
+
+    A no-break space keeps its words together.
+    """
     lines: list[str] = []
-    for word in text.split():
+    for word in _WORD.findall(text):
         longer = f"{lines[-1]} {word}" if lines else word
         if lines and text_width(longer, size) <= width:
             lines[-1] = longer

@@ -9,7 +9,7 @@ from relprop.visualization.figures import LABEL, MARGIN, PAD, SMALL, TEXT_WIDTH,
 GAP, GUTTER = 4, 30  # between panels, between groups of them
 BAR = 14  # height of the colour bar
 _LARGEST = 224  # width of a panel: three such fill one column of a two-column page
-_SHARP = 64  # images up to this width are enlarged by a whole factor; wider ones fill the page
+SHARP = 64  # images up to this width are enlarged by a whole factor; wider ones fill the page
 _SMALL_IMAGE = 48  # of images up to this width, 12 panels share a line; of wider ones, which would leave the page, 9
 
 
@@ -23,7 +23,7 @@ def panel_size(height: int, width: int, columns: int, panels: int) -> tuple[int,
     room = TEXT_WIDTH - 2 * MARGIN - (columns - 1) * GUTTER - columns * (panels - 1) * GAP
     largest = min(_LARGEST, room // (panels * columns))
     factor = largest / width
-    if width <= _SHARP:
+    if width <= SHARP:
         factor = max(1, int(factor + 0.4))  # rounded, but not up where that would leave the page
     return round(height * factor), round(width * factor)
 

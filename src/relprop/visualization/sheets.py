@@ -25,7 +25,7 @@ from relprop.visualization.figures import (
 )
 from relprop.visualization.layout import BAR, Grid, columns_for
 
-SCALE = f"colour: share of each image's own maximum ({100 * QUANTILE:g} % quantile of |relevance|)"
+SCALE = f"colour: share of each image's own maximum ({100 * QUANTILE:g}\N{NO-BREAK SPACE}% quantile of |relevance|)"
 
 
 def draw_sheet(
@@ -46,10 +46,11 @@ def draw_sheet(
     columns = min(len(captions), columns or columns_for(width, len(panels)))
     grid = Grid.plan(columns, list(panels), (height, width), title, captions, notes)
     figure = new_figure(grid.width, grid.height)
-    for panel, pictures in enumerate(panels.values()):
-        _draw_panels(figure, grid, panel, pictures)
+    for panel, (name, pictures) in enumerate(panels.items()):
+        for index, picture in enumerate(pictures):
+            draw_picture(figure, *grid.corner(index, panel), grid.panel, picture, name)
     _draw_text(figure, grid, colours)
-    _draw_colour_bar(figure, grid, signed)
+    draw_colour_bar(figure, MARGIN, grid.bar_top, grid.group, signed)
     return figure
 
 
@@ -67,15 +68,15 @@ def images_left_out(shown: int, given: int) -> list[str]:
     return [f"first {shown} of {given} images"] if shown < given else []
 
 
-def _draw_panels(figure: Figure, grid: Grid, panel: int, pictures: Tensor) -> None:
+def draw_picture(figure: Figure, left: float, top: float, size: tuple[int, int], picture: Tensor, name: str) -> None:
+    """A picture (3,H,W) in [0,1], framed, `size` (height, width) in pixels, on axes called `name`."""
     # Enlarged pixels keep their edges; reduced ones are averaged, where "nearest" would drop every other one.
-    interpolation = "nearest" if grid.panel[0] >= pictures.shape[2] else "hanning"
-    for index, picture in enumerate(pictures):
-        axes = add_axes(figure, *grid.corner(index, panel), grid.panel[1], grid.panel[0])
-        axes.set_label(grid.names[panel])
-        axes.imshow(picture.movedim(0, -1).numpy(), interpolation=interpolation, aspect="auto")
-        axes.set(xticks=[], yticks=[])
-        axes.spines[:].set(linewidth=0.4, color=FRAME)  # a white sky would run into the page
+    interpolation = "nearest" if size[0] >= picture.shape[1] else "hanning"
+    axes = add_axes(figure, left, top, size[1], size[0])
+    axes.set_label(name)
+    axes.imshow(picture.movedim(0, -1).numpy(), interpolation=interpolation, aspect="auto")
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set(linewidth=0.4, color=FRAME)  # a white sky would run into the page
 
 
 def _draw_text(figure: Figure, grid: Grid, colours: Sequence[str]) -> None:
@@ -93,8 +94,9 @@ def _draw_text(figure: Figure, grid: Grid, colours: Sequence[str]) -> None:
     add_text(figure, grid.notes_left, grid.notes_top, grid.notes, SMALL, FAINT)
 
 
-def _draw_colour_bar(figure: Figure, grid: Grid, signed: bool) -> None:
-    axes = add_axes(figure, MARGIN, grid.bar_top, grid.group, BAR)
+def draw_colour_bar(figure: Figure, left: float, top: float, width: float, signed: bool) -> None:
+    """A colour bar with the shares of full colour below it, in pixels from the top left corner."""
+    axes = add_axes(figure, left, top, width, BAR)
     axes.set_label("colour bar")
     low = -1 if signed else 0
     values = ScalarMappable(Normalize(low, 1), colour_map(signed))
