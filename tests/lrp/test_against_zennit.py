@@ -91,7 +91,7 @@ def theirs(model: str, name: str) -> Tensor:
     """zennit's attribution, from the start of our composite of that name at the predicted class."""
     values = {"one": torch.ones_like, "logit": lambda y: y, "probability": lambda y: y.softmax(1)}
     start = values[COMPOSITES[name].start]
-    additions = [] if COMPOSITES[name].differentiates else [(Sum, Norm(stabilizer=ADDITION_EPS))]
+    additions = [] if COMPOSITES[name].gate == "derivative" else [(Sum, Norm(stabilizer=ADDITION_EPS))]
     composite = EQUALS[name](layer_map=additions, canonizers=[ResNetCanonizer()] if model == "resnet18" else [])
     with Gradient(model=network(model), composite=composite) as attributor:
         _, attribution = attributor(
@@ -102,7 +102,7 @@ def theirs(model: str, name: str) -> Tensor:
 
 def error(model: str, name: str, **options: Any) -> float:
     """The error of our composite against zennit's, with the options that make them equal but for these."""
-    skip = None if COMPOSITES[name].differentiates else Signed(ADDITION_EPS)
+    skip = None if COMPOSITES[name].gate == "derivative" else Signed(ADDITION_EPS)
     equal = {"skip": skip, "bn": "fold", "mean": MEAN, "std": STD, "dtype": "float64"}
     engine = LRP(network(model), name, **{**equal, **options})
     return relative_error(engine.attribute(images()), theirs(model, name))

@@ -12,6 +12,7 @@ from relprop.lrp import (
     BIASES,
     COMPOSITES,
     DTYPES,
+    GATES,
     MEMORY_FORMATS,
     SPLITS,
     STARTS,
@@ -36,6 +37,7 @@ def model() -> nn.Module:
 REGISTRIES = {
     "composite": COMPOSITES,
     "skip": SPLITS,
+    "gate": GATES,
     "start": STARTS,
     "bias": BIASES,
     "bn": ("pass", "fold"),

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torchvision.models import resnet18
 
 from relprop.errors import UserError
-from relprop.lrp import COMPOSITES, SPLITS
+from relprop.lrp import COMPOSITES, GATES, SPLITS
 from relprop.lrp.forward import Activations, forward
 from relprop.lrp.graph import NO_RELEVANCE, Kind
 from relprop.lrp.plan import make_plan
@@ -31,7 +31,8 @@ NETWORKS = {
 
 
 def run(model: nn.Module, images: Tensor, composite: str, folds: bool, keep: set[int] | None = None) -> Activations:
-    plan = make_plan(trace(model), COMPOSITES[composite], SPLITS["flows_skip"], folds)
+    chosen = COMPOSITES[composite]
+    plan = make_plan(trace(model), chosen, SPLITS["flows_skip"], GATES[chosen.gate], folds)
     affines = prepare(model, plan, Options(folds=folds)).affines
     with torch.no_grad():
         return forward(plan.graph, affines, plan.folded, images, plan.keep if keep is None else keep)
@@ -109,7 +110,7 @@ def test_shapes_are_those_of_all_outputs() -> None:
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
 def test_constants_take_the_type_of_the_images_also_when_those_are_freed(dtype: torch.dtype) -> None:
     model = network_of(lambda b, x: b.conv(x * b.scale) + b.shift)
-    plan = make_plan(trace(model), COMPOSITES["otsuki2024"], SPLITS["flows_skip"], False)
+    plan = make_plan(trace(model), COMPOSITES["otsuki2024"], SPLITS["flows_skip"], GATES["signal"], False)
     affines = prepare(model, plan, Options(dtype=dtype)).affines
     images = torch.randn(2, 3, 8, 8)
     with torch.no_grad():

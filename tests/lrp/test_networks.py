@@ -15,6 +15,7 @@ from relprop import LRP, UnsupportedOperationError
 from relprop.data import build_datamodule
 from relprop.lrp.audit import Audit
 from relprop.lrp.forward import forward
+from relprop.lrp.graph import WEIGHTED, Kind
 from relprop.models import build_model
 from relprop.models.weights import load_weights
 from tests.networks import randomize_batchnorm
@@ -103,6 +104,21 @@ def test_the_default_composite_conserves_and_the_forward_pass_is_the_models(name
     with torch.no_grad():
         expected = model(images)
     torch.testing.assert_close(engine_logits(engine, images), expected, rtol=1e-3, atol=1e-4 * expected.abs().max())
+
+
+@pytest.mark.parametrize("composite", ["zplus", "epsilon_plus"])
+@pytest.mark.parametrize("name", ["mobilenet_v3_small", "efficientnet_b0", "abn_resnet20", "abn_resnet18"])
+def test_gates_that_get_half_conserve(name: str, composite: str) -> None:
+    """Squeeze and excitation, and attention: relevance reaches every layer of the branch that makes the gate."""
+    torch.manual_seed(0)
+    model = randomize_batchnorm((own if name.startswith("abn") else torchvision)(name)()).eval()
+    engine = LRP(model, composite, gate="half", start="probability")
+    audit = checked_audit(engine, torch.randn(1, 3, 32, 32))
+    gated = [step for step in engine.graph.steps if step.kind is Kind.PRODUCT]
+    assert gated
+    before = {i for step in gated for source in step.inputs for i in engine.graph.ancestors(source)}
+    relevance = {row.step: row.relevance_out for row in audit.rows}
+    assert all(relevance[engine.graph.steps[i].name] for i in before if engine.graph.steps[i].kind in WEIGHTED)
 
 
 UNSUPPORTED = {

@@ -4,7 +4,7 @@ import pytest
 import torch.nn.functional as F
 from torch import nn
 
-from relprop.lrp import COMPOSITES, SPLITS, UnsupportedOperationError
+from relprop.lrp import COMPOSITES, GATES, SPLITS, UnsupportedOperationError
 from relprop.lrp.graph import Kind
 from relprop.lrp.plan import Plan, make_plan
 from relprop.lrp.rules import Pass
@@ -12,19 +12,28 @@ from relprop.lrp.tracing import trace
 from tests.networks import PreActivation, network_of
 
 
-def plan_of(model: nn.Module, composite: str = "zplus", skip: str = "flows_skip", folds: bool = False) -> Plan:
-    return make_plan(trace(model), COMPOSITES[composite], SPLITS[skip], folds)
+def plan_of(
+    model: nn.Module,
+    composite: str = "zplus",
+    skip: str = "flows_skip",
+    folds: bool = False,
+    gate: str | None = None,
+) -> Plan:
+    chosen = COMPOSITES[composite]
+    return make_plan(trace(model), chosen, SPLITS[skip], GATES[gate or chosen.gate], folds)
 
 
 def names(plan: Plan, indices: object) -> set[str]:
     return {plan.graph.steps[index].name for index in indices}
 
 
+@pytest.mark.parametrize("gate", [None, *GATES])
 @pytest.mark.parametrize("composite", COMPOSITES)
-def test_gates_get_no_relevance_unless_it_is_a_gradient(composite: str) -> None:
-    plan = plan_of(network_of(lambda b, x: b.conv(x) * F.sigmoid(b.norm(b.other(x)))), composite)
-    gate = {"block0.other", "block0.norm", "block0.sigmoid"}
-    assert names(plan, plan.reached) & gate == (gate if plan.differentiates else set())
+def test_gates_get_no_relevance_unless_it_is_a_gradient_or_asked_for(composite: str, gate: str | None) -> None:
+    plan = plan_of(network_of(lambda b, x: b.conv(x) * F.sigmoid(b.norm(b.other(x)))), composite, gate=gate)
+    branch = {"block0.other", "block0.norm", "block0.sigmoid"}
+    opens = COMPOSITES[composite].skip == "copy" if gate is None else gate != "signal"
+    assert names(plan, plan.reached) & branch == (branch if opens else set())
     assert set(plan.rules) <= plan.reached
 
 
@@ -89,4 +98,6 @@ def test_softmax_is_a_gate_or_nothing() -> None:
         UnsupportedOperationError, match="^1: LRP has no rule for softmax.*take it off: LRP starts from"
     ):
         plan_of(at_end)
+    with pytest.raises(UnsupportedOperationError, match="^block0.softmax: .* unless it is a gate and gate='signal'"):
+        plan_of(attention, gate="half")
     assert plan_of(at_end, "gradient").graph.output in plan_of(at_end, "gradient").reached

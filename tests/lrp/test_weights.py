@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from relprop.inference import fingerprint
-from relprop.lrp import COMPOSITES, DTYPES, MEMORY_FORMATS, SPLITS
+from relprop.lrp import COMPOSITES, DTYPES, GATES, MEMORY_FORMATS, SPLITS
 from relprop.lrp.checks import pixel_box
 from relprop.lrp.graph import WEIGHTED, Kind
 from relprop.lrp.plan import make_plan
@@ -23,7 +23,7 @@ def model() -> nn.Module:
 
 def prepared(model: nn.Module, composite: str = "zplus", **options: object) -> tuple[dict[str, int], Weights]:
     chosen = Options(**options)
-    plan = make_plan(trace(model), COMPOSITES[composite], SPLITS["flows_skip"], chosen.folds)
+    plan = make_plan(trace(model), COMPOSITES[composite], SPLITS["flows_skip"], GATES["signal"], chosen.folds)
     return {step.name: step.index for step in plan.graph.steps}, prepare(model, plan, chosen)
 
 

@@ -6,6 +6,7 @@ from relprop.lrp.engine import DTYPES, LRP, MEMORY_FORMATS
 from relprop.lrp.graph import UnsupportedOperationError
 from relprop.lrp.patterns import Patterns, fit_patterns
 from relprop.lrp.presets import COMPOSITES, list_composites
+from relprop.lrp.products import GATES, Gate
 from relprop.lrp.rule import BIASES
 from relprop.lrp.selectors import At, Named, OfKind
 from relprop.lrp.splits import SPLITS, Split
@@ -15,6 +16,7 @@ __all__ = [
     "BIASES",
     "COMPOSITES",
     "DTYPES",
+    "GATES",
     "LRP",
     "MEMORY_FORMATS",
     "SPLITS",
@@ -23,6 +25,7 @@ __all__ = [
     "Audit",
     "AuditRow",
     "Composite",
+    "Gate",
     "Named",
     "OfKind",
     "Patterns",

@@ -19,16 +19,15 @@ class Composite:
     Selectors are `OfKind`, `At`, `Named`, or any function of graph and step. Activations, dropout, batch norm and
     constants pass relevance on unless a pair says otherwise; convolutions, linear layers and pooling must have a rule.
 
-    `source` is the publication. `start` and `skip` are where relevance starts and how additions divide it unless the
-    caller says otherwise. `differentiates`: products follow the product rule of derivatives, instead of giving
-    everything to the signal. `times_input`: the result is multiplied by the image.
+    `source` is the publication. `start`, `skip` and `gate` are where relevance starts and how additions and products
+    divide it unless the caller says otherwise. `times_input`: the result is multiplied by the image.
     """
 
     source: str
     rules: tuple[tuple[Selector, Rule], ...]
     start: str = "probability"
     skip: str = "flows_skip"
-    differentiates: bool = False
+    gate: str = "signal"
     times_input: bool = False
 
     def override(self, *rules: tuple[Selector, Rule]) -> "Composite":

@@ -16,6 +16,7 @@ from relprop.lrp.forward import forward
 from relprop.lrp.patterns import Patterns
 from relprop.lrp.plan import make_plan
 from relprop.lrp.presets import COMPOSITES
+from relprop.lrp.products import GATES, Gate
 from relprop.lrp.rule import BIASES
 from relprop.lrp.splits import SPLITS, Split
 from relprop.lrp.start import STARTS, check_classes, class_indices
@@ -50,6 +51,9 @@ class LRP:
     - `composite`: which rule goes to which layer, a name of `list_composites()` or a `Composite`.
     - `skip`: how additions divide relevance between main branch and shortcut, a key of `SPLITS` or a `Split`; None
       leaves it to the composite.
+    - `gate`: how products of a signal with a gate divide relevance, a key of `GATES` or a `Gate`: "signal" (all to the
+      signal: Arras et al. 2017), "half" (through both: Arras et al. 2019) or "derivative"; None leaves it to the
+      composite.
     - `start`: relevance at the output, a key of `STARTS`; None leaves it to the composite.
     - `relevance_filter`: share K of relevances kept before each weighted or pooling layer: the max(1, ⌊K·n⌋) largest
       of each image (Fischer 2021, Otsuki et al. 2024); 1.0 keeps all.
@@ -75,6 +79,7 @@ class LRP:
         model: nn.Module,
         composite: str | Composite = "zplus",
         skip: str | Split | None = None,
+        gate: str | Gate | None = None,
         start: str | None = None,
         relevance_filter: float = 1.0,
         bn: str = "pass",
@@ -93,6 +98,8 @@ class LRP:
         self.composite = chosen if bias is None else chosen.with_bias(bias)
         skip = self.composite.skip if skip is None else skip
         self.split = skip if isinstance(skip, Split) else choose("skip", skip, SPLITS)
+        gate = self.composite.gate if gate is None else gate
+        self.gate = gate if isinstance(gate, Gate) else choose("gate", gate, GATES)
         self.start = choose("start", self.composite.start if start is None else start, STARTS)
         if not 0 < relevance_filter <= 1:
             raise UserError(f"relevance_filter={relevance_filter} must be above 0 and at most 1 (keep all)")
@@ -176,7 +183,7 @@ class LRP:
         modules, versions = fingerprint(self.model)
         if modules != self._modules:
             self.graph = trace(self.model)
-            self.plan = make_plan(self.graph, self.composite, self.split, self.options.folds)
+            self.plan = make_plan(self.graph, self.composite, self.split, self.gate, self.options.folds)
             self._modules, self._versions = modules, None
         if versions != self._versions:
             self._weights = prepare(self.model, self.plan, self.options)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from relprop.errors import UserError
 from relprop.lrp.composites import Composite
 from relprop.lrp.graph import NO_RELEVANCE, Graph, Kind, Step, UnsupportedOperationError
+from relprop.lrp.products import Gate
 from relprop.lrp.residual import Addition, find_additions
 from relprop.lrp.rule import Rule
 from relprop.lrp.rules import Pass
@@ -17,23 +18,22 @@ class Plan:
     """`rules` and `additions` by step index, for the steps that relevance `reached`.
 
     `folded` are the batch norms that the forward pass computes with the layer before, `keep` the steps whose outputs
-    the walk back looks at. `differentiates` as in `Composite`.
+    the walk back looks at.
     """
 
     graph: Graph
     rules: Mapping[int, Rule]
     additions: Mapping[int, Addition]
     split: Split
-    differentiates: bool
+    gate: Gate
     reached: frozenset[int]
     folded: frozenset[int]
     keep: frozenset[int]
 
     def divides(self, step: Step) -> tuple[int, ...]:
         """The inputs of `step` that relevance can go to."""
-        if step.kind is Kind.PRODUCT and not self.differentiates:
-            assert step.signal is not None
-            return (step.signal,)
+        if step.kind is Kind.PRODUCT and not self.gate.opens:
+            return factors(step)[:1]
         if step.kind is Kind.ADD:
             addition = self.additions[step.index]
             share = None if self.split.needs_values(addition) else self.split.share(addition, None, None)
@@ -55,20 +55,30 @@ class Plan:
             addition = self.additions[step.index]
             main, shortcut = (self.graph.steps[i].name for i in (addition.main, addition.shortcut))
             return f"{self.split} of {main} and {addition.kind} {shortcut}"
-        if step.kind is Kind.PRODUCT and not self.differentiates:
-            assert step.signal is not None
-            return f"all to {self.graph.steps[step.signal].name}, the rest is its gate"
+        if step.kind is Kind.PRODUCT:
+            signal, gate = (self.graph.steps[i].name for i in factors(step))
+            if not self.gate.opens:
+                return f"all to {signal}, the rest is its gate"
+            return f"{self.gate} of {signal} and its gate {gate}"
         return repr(self.rules[step.index]) if step.index in self.rules else step.kind.value
 
 
-def make_plan(graph: Graph, composite: Composite, split: Split, folds: bool) -> Plan:
+def factors(step: Step) -> tuple[int, int]:
+    """Signal and gate of a product."""
+    left, right = step.inputs
+    return (left, right) if step.signal == left else (right, left)
+
+
+def make_plan(graph: Graph, composite: Composite, split: Split, gate: Gate, folds: bool) -> Plan:
     """Raises `UnsupportedOperationError` or `UserError`, which name the step, for what the composite cannot serve."""
     empty: frozenset[int] = frozenset()
     additions = find_additions(graph)
-    plan = Plan(graph, {}, additions, split, composite.differentiates, empty, empty, empty)
+    plan = Plan(graph, {}, additions, split, gate, empty, empty, empty)
     plan = replace(plan, reached=_reached(plan))
-    _refuse_softmax(plan)
+    if 0 not in plan.reached:
+        raise UserError(f"{split} leaves no way for relevance from the logits to the image; choose another skip")
     rules = {index: rule for index, rule in composite.assign(graph).items() if index in plan.reached}
+    _refuse_softmax(graph, rules)
     if folds:
         for step in graph.steps:
             if step.batchnorm in rules:
@@ -94,15 +104,14 @@ def _reached(plan: Plan) -> frozenset[int]:
     return frozenset(reached)
 
 
-def _refuse_softmax(plan: Plan) -> None:
-    for step in plan.graph.steps:
-        if step.index in plan.reached and step.operation == "softmax" and not plan.differentiates:
+def _refuse_softmax(graph: Graph, rules: Mapping[int, Rule]) -> None:
+    """It mixes its inputs, so that passing relevance on would give it to the wrong ones."""
+    for step in graph.steps:
+        if step.operation == "softmax" and isinstance(rules.get(step.index), Pass):
             raise UnsupportedOperationError(
-                f"{step.name}: LRP has no rule for softmax outside of gates. If the network ends with it, take it off: "
-                "LRP starts from the logits."
+                f"{step.name}: LRP has no rule for softmax, unless it is a gate and gate='signal'. If the network ends "
+                "with it, take it off: LRP starts from the logits."
             )
-    if 0 not in plan.reached:
-        raise UserError(f"{plan.split} leaves no way for relevance from the logits to the image; choose another skip")
 
 
 def _keep(plan: Plan) -> frozenset[int]:
@@ -116,7 +125,7 @@ def _keep(plan: Plan) -> frozenset[int]:
             keep.add(step.index)
         if step.kind in NO_RELEVANCE:
             keep.add(step.index)
-        if step.kind is Kind.PRODUCT and plan.differentiates and step.index in plan.reached:
+        if step.kind is Kind.PRODUCT and step.index in plan.reached and plan.gate.needs_values:
             keep.update(step.inputs)
         if step.kind is Kind.ADD and step.index in plan.reached and plan.split.needs_values(plan.additions[step.index]):
             keep.update(step.inputs)

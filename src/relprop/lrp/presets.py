@@ -48,7 +48,7 @@ GRADIENT = Composite(
     ),
     start="one",
     skip="copy",
-    differentiates=True,
+    gate="derivative",
 )
 
 COMPOSITES: Mapping[str, Composite] = MappingProxyType(

@@ -11,7 +11,7 @@ from relprop.lrp.audit import AuditRow
 from relprop.lrp.forward import Activations
 from relprop.lrp.graph import POOLING, WEIGHTED, Kind, Step
 from relprop.lrp.maps import transpose
-from relprop.lrp.plan import Plan
+from relprop.lrp.plan import Plan, factors
 from relprop.lrp.start import keep_largest
 from relprop.lrp.visit import Ledger, Visit
 from relprop.lrp.weights import Weights
@@ -133,13 +133,12 @@ def _divide(plan: Plan, step: Step, relevance: Tensor, activations: Activations)
 
 
 def _product(plan: Plan, step: Step, relevance: Tensor, activations: Activations) -> Shares:
-    """All to the signal; or, for gradients, to each side what the other one is times R."""
-    if not plan.differentiates:
-        (signal,) = plan.divides(step)
-        return [(signal, relevance.sum_to_size(activations.shapes[signal]))]
-    left, right = step.inputs
-    shares = [(left, relevance * activations.of(right)), (right, relevance * activations.of(left))]
-    return [(side, share.sum_to_size(activations.shapes[side])) for side, share in shares]
+    sides = factors(step)
+    if not plan.gate.opens:
+        return [(sides[0], relevance.sum_to_size(activations.shapes[sides[0]]))]
+    signal, gate = (activations.of(side) if plan.gate.needs_values else None for side in sides)
+    shares = plan.gate.shares(relevance, signal, gate)
+    return [(side, share.sum_to_size(activations.shapes[side])) for side, share in zip(sides, shares, strict=True)]
 
 
 def _added_up(shares: Any) -> Shares:
