@@ -60,3 +60,34 @@ def test_what_does_not_fit_is_refused_in_one_line(content, message: str, suffix:
     with pytest.raises(UserError, match=message) as refusal:
         load_network(path, "resnet20", DIGITS)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.fixture
+def trained_with_layer1(tmp_path: Path) -> Path:
+    """A checkpoint of a Classifier whose attention branch comes after layer1."""
+    sgd, options = {"name": "sgd", "lr": 0.1, "weight_decay": 0.0}, {"branch": "layer1"}
+    classes = list(DIGITS.class_names)
+    classifier = Classifier("digits", "abn_resnet20", classes, 32, sgd, {"name": "cosine"}, options)
+    content = {"state_dict": classifier.state_dict(), "hyper_parameters": dict(classifier.hparams)}
+    torch.save(content, tmp_path / "abn.ckpt")
+    return tmp_path / "abn.ckpt"
+
+
+def test_options_of_the_network_are_those_of_the_checkpoint(trained_with_layer1: Path, tmp_path: Path) -> None:
+    for options in (None, {"branch": "layer1"}):
+        network, _ = load_network(trained_with_layer1, "abn_resnet20", DIGITS, options)
+        assert "layer2" in dict(network.perception.named_children())
+    with pytest.raises(UserError, match="of abn_resnet20 with model.branch=layer1; say model.branch=layer1, not mod"):
+        load_network(trained_with_layer1, "abn_resnet20", DIGITS, {"branch": "layer2"})
+    torch.save(network.state_dict(), tmp_path / "weights.pth")  # which does not say
+    load_network(tmp_path / "weights.pth", "abn_resnet20", DIGITS, {"branch": "layer1"})
+    with pytest.raises(UserError, match="holds the weights of another network than AttentionBranchNetwork"):
+        load_network(tmp_path / "weights.pth", "abn_resnet20", DIGITS)
+
+
+def test_networks_of_old_checkpoints_have_no_options(tmp_path: Path) -> None:
+    network = build_model("resnet20", num_classes=10, image_size=32)
+    content = {"state_dict": network.state_dict(), "hyper_parameters": {"dataset": "digits", "model": "resnet20"}}
+    torch.save(content, tmp_path / "old.ckpt")
+    for options in (None, {}):
+        load_network(tmp_path / "old.ckpt", "resnet20", DIGITS, options)

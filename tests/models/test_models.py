@@ -10,6 +10,7 @@ from relprop.errors import UserError
 from relprop.lrp.graph import Kind
 from relprop.lrp.tracing import trace
 from relprop.models import build_model, list_models
+from relprop.models.attention_branch import AttentionBranchNetwork
 from relprop.models.resnet import RESNETS
 from relprop.models.vgg import VGGS
 
@@ -31,12 +32,15 @@ def test_every_model_gives_logits_of_the_classes(name, image_size):
 @pytest.mark.parametrize(("name", "image_size"), EVERY_MODEL)
 def test_every_model_can_be_explained(name, image_size):
     model = _build(name, image_size)
+    attention = isinstance(model, AttentionBranchNetwork)
+    training_only = {model.branch.logits.conv} if attention else set()
     steps = trace(model).steps
-    weighted = [step.module for step in steps if step.kind in (Kind.CONV, Kind.LINEAR)]
-    layers = [m for m in model.modules() if isinstance(m, torch.nn.Conv2d | torch.nn.Linear)]
-    assert {id(module) for module in weighted} == {id(module) for module in layers}
+    weighted = {step.module for step in steps if step.kind in (Kind.CONV, Kind.LINEAR)}
+    layers = {m for m in model.modules() if isinstance(m, torch.nn.Conv2d | torch.nn.Linear)}
+    assert weighted == layers - training_only
     blocks = [m for m in model.modules() if type(m).__name__ in ("BasicBlock", "Bottleneck", "DarkBlock")]
-    assert sum(step.kind is Kind.ADD for step in steps) == len(blocks)
+    assert sum(step.kind is Kind.ADD for step in steps) == len(blocks) + attention
+    assert sum(step.kind is Kind.PRODUCT for step in steps) == attention
 
 
 @pytest.mark.parametrize("name", [*VGGS, *RESNETS])
@@ -48,13 +52,30 @@ def test_torchvisions_weights_fit_at_224_pixels(name):
 
 
 def test_list_models_names_all_families():
-    some = {"vgg11", "vgg16_bn", "resnet18", "resnet152", "resnet20", "resnet110", "darknet19", "darknet53"}
+    some = {
+        "vgg11",
+        "vgg16_bn",
+        "resnet18",
+        "resnet152",
+        "resnet20",
+        "resnet110",
+        "darknet19",
+        "darknet53",
+        "abn_resnet20",
+    }
     assert some <= set(list_models())
-    assert len(list_models()) == len(set(list_models())) == 22
+    assert len(list_models()) == len(set(list_models())) == 32
+
+
+def test_unknown_options_are_refused_with_those_that_there_are():
+    with pytest.raises(UserError, match="model=resnet20 has no option 'branch'; it takes: none"):
+        build_model("resnet20", num_classes=10, image_size=32, branch="layer2")
+    with pytest.raises(UserError, match="model=abn_resnet20 has no option 'depth'; it takes: branch"):
+        build_model("abn_resnet20", num_classes=10, image_size=32, depth=20)
 
 
 def test_unknown_name_lists_the_valid_ones():
-    with pytest.raises(UserError, match=r"model=resnet19 is unknown; choose one of: vgg11, .*darknet53"):
+    with pytest.raises(UserError, match=r"model=resnet19 is unknown; choose one of: vgg11, .*abn_resnet110"):
         build_model("resnet19", num_classes=10, image_size=32)
 
 

@@ -107,6 +107,12 @@ def test_head_of_another_size_names_both(resnet20, tmp_path):
         load_weights(resnet20, tmp_path / "w.pt")
 
 
+def test_head_of_another_size_is_named_where_an_attention_branch_has_one_too(tmp_path):
+    torch.save(build_model("abn_resnet20", num_classes=100, image_size=32).state_dict(), tmp_path / "w.pt")
+    with pytest.raises(UserError, match="a head of 100 classes, but this AttentionBranchNetwork one of 10; "):
+        load_weights(build_model("abn_resnet20", num_classes=10, image_size=32), tmp_path / "w.pt")
+
+
 def test_another_shape_names_both(tmp_path):
     torch.save(build_model("resnet18", num_classes=10, image_size=224).state_dict(), tmp_path / "w.pt")
     with pytest.raises(UserError, match=r"conv1\.weight has shape \(64, 3, 7, 7\) instead of \(64, 3, 3, 3\)"):
@@ -133,9 +139,10 @@ def test_pretrained_without_network_says_where_to_put_the_file(tmp_path, monkeyp
     assert "\n" not in str(caught.value)
 
 
-def test_pretrained_of_a_network_without_imagenet_weights():
-    with pytest.raises(UserError, match="no ImageNet weights for 'resnet20'; take one of vgg11, "):
-        pretrained("resnet20")
+@pytest.mark.parametrize("name", ["resnet20", "abn_resnet18"])
+def test_pretrained_of_a_network_without_imagenet_weights(name):
+    with pytest.raises(UserError, match=f"no ImageNet weights for '{name}'; take one of vgg11, "):
+        pretrained(name)
 
 
 @pytest.mark.weights

@@ -7,7 +7,7 @@ from pathlib import Path
 from lightning.pytorch.callbacks import ModelCheckpoint
 from omegaconf import DictConfig
 
-from relprop.experiment.building import build_data, build_logger_for, build_trainer, plain, start
+from relprop.experiment.building import build_data, build_logger_for, build_trainer, options_of, plain, start
 from relprop.loggers import close
 from relprop.models.weights import load_weights
 from relprop.provenance import provenance
@@ -40,6 +40,7 @@ def train_into(folder: Path, config: DictConfig, ckpt: str | None) -> Path:
         image_size=data.image_size,
         optimizer=plain(config.optimizer),
         scheduler=plain(config.scheduler),
+        model_options=options_of(config.model),
     )
     if ckpt is not None:
         load_weights(classifier.model, ckpt)

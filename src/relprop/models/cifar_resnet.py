@@ -72,16 +72,19 @@ class BasicBlock(nn.Module):
 
 
 class PadShortcut(nn.Module):
-    """The paper's option A: every second pixel, and `extra` channels of zeros, half before and half after."""
+    """The paper's option A: every second pixel, and `extra` channels of zeros, half before and half after.
+
+    `stride` may be set to 1 for a stage that widens and does not halve.
+    """
 
     def __init__(self, extra: int) -> None:
         super().__init__()
-        self.extra = extra
+        self.extra, self.stride = extra, 2
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N,C,H,W) to (N,C+extra,⌈H/2⌉,⌈W/2⌉)."""
+        """(N,C,H,W) to (N,C+extra,⌈H/stride⌉,⌈W/stride⌉)."""
         half = self.extra // 2
-        return F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, half, self.extra - half))
+        return F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, half, self.extra - half))
 
 
 def _conv(channels_in: int, channels: int, stride: int = 1) -> nn.Conv2d:

@@ -92,7 +92,8 @@ def _load(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
             f"{path} holds the weights of another network than {network}: {_some(missing, 'missing')}, "
             f"{_some(unexpected, 'unexpected')}; build the network that was trained."
         )
-    for key, tensor in expected.items():
+    # The last layer first, so that a head of other classes is named as such where more than the head depends on them.
+    for key, tensor in reversed(expected.items()):
         if key in state and state[key].shape != tensor.shape:
             raise UserError(_shape_message(model, key, state[key], tensor, path))
     model.load_state_dict(dict(state))

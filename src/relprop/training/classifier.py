@@ -1,6 +1,6 @@
 """The LightningModule that trains an image classifier."""
 
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import lightning as L
 import torch.nn.functional as F
@@ -13,12 +13,21 @@ from relprop.models import build_model
 from relprop.training.optimizers import build_optimizer, build_scheduler
 
 
-class Classifier(L.LightningModule):
-    """A network trained by cross-entropy; logs loss and accuracy (share of right images) of train, val and test.
+@runtime_checkable
+class OwnLoss(Protocol):
+    """A network that is trained by another loss than the cross-entropy of its logits."""
 
-    All arguments are plain values and go into the checkpoint, from which the network can be built again. `dataset`
-    and `model` are names; `class_names` are in the order of the labels; `image_size` is in pixels; `optimizer` and
-    `scheduler` are the options of `build_optimizer` and `build_scheduler`.
+    def loss_and_logits(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """The mean loss of images (N, C, H, W) with labels (N,), and their logits (N, classes), by one forward pass."""
+
+
+class Classifier(L.LightningModule):
+    """A network trained by cross-entropy, or by its `OwnLoss`; logs loss and accuracy of train, val and test.
+
+    Accuracy is the share of images that the logits get right. All arguments are plain values and go into the
+    checkpoint, from which the network can be built again. `dataset` and `model` are names; `class_names` are in the
+    order of the labels; `image_size` is in pixels; `optimizer` and `scheduler` are the options of `build_optimizer` and
+    `build_scheduler`, `model_options` those of `build_model`.
     """
 
     def __init__(
@@ -29,10 +38,12 @@ class Classifier(L.LightningModule):
         image_size: int,
         optimizer: dict[str, Any],
         scheduler: dict[str, Any],
+        model_options: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
-        self.model = build_model(model, num_classes=len(class_names), image_size=image_size)
+        options = model_options or {}
+        self.model = build_model(model, num_classes=len(class_names), image_size=image_size, **options)
         self.optimizer_options, self.scheduler_options = optimizer, scheduler
         accuracy = MulticlassAccuracy(len(class_names), average="micro")
         self.train_accuracy, self.val_accuracy, self.test_accuracy = (accuracy.clone() for _ in range(3))
@@ -43,7 +54,7 @@ class Classifier(L.LightningModule):
         return logits
 
     def training_step(self, batch: Batch) -> Tensor:
-        """Mean cross-entropy of the batch."""
+        """Mean loss of the batch."""
         return self._step("train", batch)
 
     def validation_step(self, batch: Batch) -> None:
@@ -62,8 +73,11 @@ class Classifier(L.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def _step(self, split: str, batch: Batch) -> Tensor:
-        logits = self(batch.images)
-        loss = F.cross_entropy(logits, batch.labels)
+        if isinstance(self.model, OwnLoss):
+            loss, logits = self.model.loss_and_logits(batch.images, batch.labels)
+        else:
+            logits = self(batch.images)
+            loss = F.cross_entropy(logits, batch.labels)
         accuracy = getattr(self, f"{split}_accuracy")
         accuracy(logits, batch.labels)
         values = {f"{split}/loss": loss, f"{split}/accuracy": accuracy}
