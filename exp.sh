@@ -11,11 +11,22 @@ run_quickstart() { python scripts/visualize.py experiment=quickstart ckpt=train 
 # test: the whole test suite
 run_test() { python -m pytest "$@"; }
 
-# qual: the quickstart again, its pictures and numbers kept in qual/quickstart
+# qual: all pictures in qual/: photographs by every method (options go to that run), an attention branch, the quickstart
 run_qual() {
-  run_quickstart run_dir=qual/quickstart logger=csv "$@"
+  local methods
+  methods=$(basename -s .yaml conf/method/*.yaml | grep -vxE 'attention_branch|file' | paste -sd,)
+  rm -rf outputs/qual
+  # Nothing that git tracks is written before all have noted the commit.
+  python scripts/visualize.py "method=[$methods]" image=qual/originals dataset=imagenet model=squeezenet1_0 \
+    logger=csv run_dir=outputs/qual/photographs "$@"
+  python scripts/visualize.py method=attention_branch model=abn_resnet20 ckpt=train images=16 \
+    logger=csv run_dir=outputs/qual/attention_branch
+  run_quickstart run_dir=qual/quickstart logger=csv
   cp "$(ls -td outputs/train/*/ | head -1)summary.json" qual/quickstart/training.json
   rm -r qual/quickstart/{csv,results.jsonl,run.json,run.lock}
+  python scripts/gallery.py run=outputs/qual/photographs
+  mkdir -p qual/attention_branch
+  cp outputs/qual/attention_branch/{heatmaps.png,summary.json} qual/attention_branch/
 }
 
 # cifar10: train ResNet-20 on CIFAR-10 for a few epochs, explain and score (about half an hour on two cores)
@@ -25,20 +36,19 @@ run_cifar10() { python scripts/visualize.py experiment=cifar10_resnet20 ckpt=tra
 run_faithfulness() {
   local out=${FAITHFULNESS:-outputs/faithfulness} protocol method folder
   for protocol in otsuki2024 strict; do
-    for method in lrp "lrp composite=gradient_x_input" random; do
-      folder=$out/$protocol/${method##*=}
+    for method in lrp grad_x_input random; do
+      folder=$out/$protocol/$method
       if [[ -f $folder/summary.json ]]; then
         echo "finished before, remove it to run it anew: $folder"
         continue
       fi
-      # shellcheck disable=SC2086 # a method is several words
-      python scripts/visualize.py method=$method protocol=$protocol "run_dir=$folder" "$@"
+      python scripts/visualize.py "method=$method" "protocol=$protocol" "run_dir=$folder" "$@"
     done
-    python scripts/compare.py "runs=[$out/$protocol/lrp,$out/$protocol/gradient_x_input,$out/$protocol/random]"
+    python scripts/compare.py "runs=[$out/$protocol/lrp,$out/$protocol/grad_x_input,$out/$protocol/random]"
   done
 }
 
-# benchmark: explaining against a plain input gradient, zennit and captum; scoring against bare forwards; JSON lines
+# benchmark: explaining against a plain gradient, zennit, captum, grad-cam; scoring and masking against bare forwards
 run_benchmark() { python scripts/benchmark.py "$@"; }
 
 # -- environment ---------------------------------------------------------------------------------------------------

@@ -12,12 +12,13 @@ import pytest
 from omegaconf import OmegaConf
 
 from relprop.benchmark import MEMORY_FORMATS
+from relprop.choices import CHOICES
 from relprop.classifier import DTYPES as CLASSIFIER_DTYPES
-from relprop.config import CHOICES
 from relprop.data import list_datasets
 from relprop.explainers import EXPLAINERS
+from relprop.explainers.baselines import BASELINES
 from relprop.loggers import LOGGERS
-from relprop.lrp import BIASES, COMPOSITES, DTYPES, SPLITS, STARTS
+from relprop.lrp import BIASES, COMPOSITES, DTYPES, GATES, SPLITS, STARTS
 from relprop.lrp import MEMORY_FORMATS as ENGINE_FORMATS
 from relprop.lrp.engine import FOLDS
 from relprop.metrics import METRICS, PROTOCOLS
@@ -70,6 +71,8 @@ def test_choices_are_those_of_the_code() -> None:
     assert set(CHOICES["method.bn"]) == set(FOLDS)
     assert set(CHOICES["method.bias"]) == {*BIASES, None}
     assert set(CHOICES["method.dtype"]) == set(DTYPES)
+    assert set(CHOICES["method.gate"]) == {*GATES, None}
+    assert set(CHOICES["method.baseline"]) == set(BASELINES)
     assert set(CHOICES["method.memory_format"]) == set(ENGINE_FORMATS)
     assert set(CHOICES["reduction"]) == set(REDUCTIONS)
     assert set(CHOICES["postprocess.normalize.sign"]) == set(SIGNS)
@@ -139,7 +142,7 @@ def refuse(script: str, *arguments: str, cwd: Path) -> str:
 
 
 REFUSED = [
-    ("train", "model=vgg17", "model=vgg17 is unknown; choose one of: darknet19, .*vgg19_bn"),
+    ("train", "model=vgg17", "model=vgg17 is unknown; choose one of: .*darknet19, .*vgg19_bn"),
     ("train", "dataset=mars", f"dataset=mars is unknown; choose one of: {', '.join(options('dataset'))}"),
     ("train", "modle=vgg16", "modle is unknown; did you mean model\\? the config has: seed, .*trainer"),
     ("train", "optimizer.lrr=1", "optimizer.lrr is unknown; did you mean optimizer.lr\\? optimizer has: name, lr"),
@@ -149,7 +152,26 @@ REFUSED = [
     ("train", "experiment=nope", "experiment=nope is unknown; choose one of: cifar10_resnet20, quickstart"),
     ("visualize", "skip=jump", f"skip=jump is unknown; choose one of: {', '.join(options('skip'))}"),
     ("visualize", "method.start=top", "method.start=top is not valid; choose one of: probability, softmax"),
-    ("visualize", "target=cat", "target=cat is not valid; choose one of: predicted, label"),
+    (
+        "visualize",
+        "image=x.jpg target=label",
+        "target=label is for test images; a photograph takes target=predicted, a class",
+    ),
+    (
+        "visualize",
+        "image=x.jpg metric=complexity",
+        "metric=… is for test images; leave it out, or leave image=x.jpg out",
+    ),
+    ("visualize", "image=x.jpg trainer=ddp_cpu", "trainer.devices=2: photographs take one device, trainer.devices=1"),
+    (
+        "visualize",
+        "method=[lrp,gradient]",
+        r"method=\[lrp,gradient\] compares several methods on photographs: give image=FILE; .* -m method=lrp,gradient",
+    ),
+    ("visualize", "image=x.jpg method=[lrp,lrp]", r"method=\[lrp,lrp\] has lrp twice; each method can be taken once"),
+    ("visualize", "image=x.jpg method=[lrp,nope]", "method=nope is unknown; choose one of: .*grad_x_input, .*lrp"),
+    ("visualize", "image=x.jpg method=[lrp,gradient] method.skp=1", "method.skp is unknown; did you mean method.skip"),
+    ("visualize", "method.max_batch=0", "method.max_batch=0 is not valid; it takes a whole number of at least 1"),
     ("visualize", "method=random skip=latest", "method=random has no skip; leave skip=… out, or take method=lrp"),
     ("visualize", "method.composite=epsilon", "method.composite=epsilon is not valid; say composite=epsilon"),
     ("visualize", "method.bias=lose", "method.bias=lose is not valid; choose one of: absorb, ignore, distribute, null"),

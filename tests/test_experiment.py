@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from omegaconf import OmegaConf
@@ -15,14 +16,19 @@ from relprop.data.base import TensorImages
 from relprop.data.digits import Digits
 from relprop.errors import UserError
 from relprop.experiment import train, visualize
+from relprop.experiment.building import options_of
+from relprop.experiment.method import build_method
+from relprop.explainers import get_explainer
 from relprop.lrp import COMPOSITES, LRP, Audit, Patterns, fit_patterns
 from relprop.models import build_model
 from relprop.runs import BEST, CONFIG, choose_checkpoint
 from relprop.visualization import contact_sheet
 from tests.configs import composed, options
+from tests.explainers.quick import QUICK
 
 SHORT = ("dataset.epochs=1", "+trainer.limit_train_batches=10", "logger=csv")
 SCORES = ("insertion", "deletion", "id")
+NEED_MORE = ("attention_branch", "file")  # a network, maps
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +73,10 @@ def test_same_seed_same_weights(outputs: Path, tmp_path: Path) -> None:
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-@pytest.mark.parametrize("method", options("method"))
-@pytest.mark.parametrize("protocol", ["strict", "otsuki2024"])
+@pytest.mark.parametrize(
+    ("method", "protocol"),
+    [("lrp", "otsuki2024"), ("lrp", "strict"), ("gradient", "strict"), ("scorecam", "strict"), ("random", "strict")],
+)
 def test_explaining_leaves_rows_summary_and_pictures(method: str, protocol: str, outputs: Path, tmp_path: Path) -> None:
     run = explain(outputs, f"method={method}", f"protocol={protocol}", f"run_dir={tmp_path}")
     rows = read(run / "results.jsonl")
@@ -93,6 +101,64 @@ def test_explaining_leaves_rows_summary_and_pictures(method: str, protocol: str,
             assert min(image.size) > 200
         assert (run / "csv" / f"{picture}.png").is_file()
     assert len((run / "csv" / "scores.csv").read_text().splitlines()) == 7
+
+
+@pytest.mark.parametrize("method", [method for method in options("method") if method not in NEED_MORE])
+def test_a_name_is_all_that_a_method_takes(method: str, tmp_path: Path) -> None:
+    """Its yaml has the defaults of its class, which the seed and the data set complete."""
+    torch.manual_seed(0)
+    network, data = build_model("resnet20", num_classes=10, image_size=32), build_datamodule("digits", limit=2)
+    (batch,) = map(data.on_after_batch_transfer, data.test_dataloader())
+    config = composed("visualize", tmp_path, f"method={method}")
+    quick = {**options_of(config.method), **QUICK.get(method, {})}
+    built = build_method(config, network, data, quick)
+    statistics = {"mean": data.mean, "std": data.std} if hasattr(built.explainer, "mean") else {}
+    defaults = get_explainer(method, network, **QUICK.get(method, {}), **statistics)
+    assert torch.equal(built(batch.images, batch.labels), defaults(batch.images, batch.labels).sum(1))
+
+
+def test_attention_of_a_network_that_has_a_branch(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = build_model("abn_resnet20", num_classes=10, image_size=32, branch="layer1")
+    weights = tmp_path / "abn.pth"
+    torch.save(network.state_dict(), weights)
+    words = ("method=attention_branch", "model=abn_resnet20", "model.branch=layer1", f"ckpt={weights}")
+    run = explain(tmp_path, *words, "protocol.step=512")
+    assert json.loads((run / "summary.json").read_text())["channels"] == "shared"
+    assert len(read(run / "results.jsonl")) == 6
+
+
+def test_maps_from_a_file_are_those_of_the_images(outputs: Path, tmp_path: Path) -> None:
+    """Stored by index, the gradient's maps get the gradient's scores."""
+    words = ("batch_size=4", "protocol.step=256")
+    plain = explain(outputs, "method=gradient", f"run_dir={tmp_path / 'plain'}", *words)
+    network, _ = load_network(outputs / "train/run" / BEST, "resnet20", data := build_datamodule("digits", limit=6))
+    (batch,) = map(data.on_after_batch_transfer, data.test_dataloader())
+    maps = get_explainer("gradient", network)(batch.images)
+    np.savez(
+        tmp_path / "maps.npz", **{str(i): each.numpy() for i, each in zip(batch.indices.tolist(), maps, strict=True)}
+    )
+    given = (f"run_dir={tmp_path / 'file'}", "method=file", f"method.path={tmp_path / 'maps.npz'}")
+    stored = explain(outputs, *given, *words)
+    for score in SCORES:
+        theirs, ours = ([row[score] for row in read(run / "results.jsonl")] for run in (plain, stored))
+        assert ours == pytest.approx(theirs, abs=1e-3)
+    with pytest.raises(UserError, match="method=file looks maps up by the images' indices"):
+        explain(outputs, *given, "metric=stability")
+
+
+def test_one_class_for_all_images(outputs: Path, tmp_path: Path) -> None:
+    run = explain(outputs, "method=gradient", "target=7", "protocol.step=512", f"run_dir={tmp_path}")
+    assert json.loads((run / "summary.json").read_text())["target"] == 7
+    rows = read(run / "results.jsonl")
+    assert [row["predicted"] for row in rows] != [7] * 6
+    assert all(row["probability"] == pytest.approx(row["deletion_curve"][0], abs=1e-4) for row in rows)
+
+
+def test_what_is_no_class_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="target=cat is not a class; there are 10: 0, 1, 2, 3"):
+        explain(tmp_path, "target=cat")
+    assert not (tmp_path / "train").exists()
 
 
 @pytest.fixture

@@ -70,6 +70,17 @@ def test_another_commit_of_the_same_code_is_the_same_run(weights: Path, tmp_path
     assert continues(folder, config)
 
 
+def test_another_file_of_patterns_is_another_run(weights: Path, tmp_path: Path) -> None:
+    patterns = tmp_path / "patterns.safetensors"
+    patterns.write_bytes(b"patterns")
+    words = ("composite=pattern_net", f"method.patterns={patterns}")
+    folder = unfinished(weights, tmp_path, "2030-01-01", *words)
+    config = composed("visualize", tmp_path, f"ckpt={weights}", *words)
+    assert continues(folder, config)
+    patterns.write_bytes(b"other patterns")
+    assert not continues(folder, config)
+
+
 def test_rows_of_another_unfinished_run_are_kept_beside(weights: Path, tmp_path: Path, caplog) -> None:
     folder = unfinished(weights, tmp_path, "2030-01-01")
     (folder / ROWS).write_text("a row")

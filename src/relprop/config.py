@@ -2,88 +2,20 @@
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from math import inf
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
+from hydra import compose
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import MissingConfigException
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from relprop.choices import CHOICES, LIMITS
 from relprop.errors import UserError
-
-# Values that are names, by key, None where null means something. A test holds them against what the code accepts.
-CHOICES: Mapping[str, Sequence[str | None]] = {
-    "trainer.accelerator": ("auto", "cpu", "gpu"),
-    "trainer.precision": ("32-true", "16-mixed", "bf16-mixed"),
-    "method.start": ("probability", "softmax", "logit", "one"),
-    "method.bn": ("pass", "fold"),
-    "method.bias": ("absorb", "ignore", "distribute", None),
-    "method.dtype": ("float32", "float64", "bfloat16", "float16"),
-    "method.memory_format": ("channels_last", "contiguous"),
-    "method.baseline": ("mean", "black"),
-    "memory_format": ("contiguous", "channels_last"),
-    "target": ("predicted", "label"),
-    "reduction": ("sum", "abs_sum", "positive_sum", "max", "luminance"),
-    "postprocess.normalize.sign": ("all", "positive", "negative", "absolute"),
-    "protocol.patch_relevance": ("max", "sum"),
-    "protocol.ties": ("position", "together"),
-    "protocol.schedule": ("step", "number", "growing"),
-    "protocol.score": ("probability", "logit", "log_odds"),
-    "protocol.area": ("fractions", "points", "aopc"),
-    "metric.dtype": ("float32", "bfloat16", "float16"),
-}
-
-# Numbers, by key: type, smallest and largest value, and whether null means something.
-LIMITS: Mapping[str, tuple[type, float, float, bool]] = {
-    "seed": (int, 0, 2**32 - 1, False),
-    "images": (int, 1, inf, True),
-    "sheet": (int, 1, inf, False),
-    "batch_size": (int, 1, inf, False),
-    "repeats": (int, 1, inf, False),
-    "batch": (int, 1, inf, True),
-    "threads": (int, 1, inf, True),
-    "dataset.batch_size": (int, 1, inf, False),
-    "dataset.num_workers": (int, 0, inf, False),
-    "dataset.epochs": (int, 1, inf, False),
-    "trainer.max_epochs": (int, 1, inf, False),
-    "trainer.devices": (int, 1, inf, False),
-    "optimizer.lr": (float, 1e-12, inf, False),
-    "optimizer.weight_decay": (float, 0, inf, False),
-    "optimizer.momentum": (float, 0, 1, False),
-    "scheduler.warmup": (float, 0, 1, False),
-    "method.relevance_filter": (float, 1e-12, 1, False),
-    "method.max_batch": (int, 1, inf, False),
-    "method.steps": (int, 1, inf, False),
-    "method.samples": (int, 1, inf, False),
-    "method.noise": (float, 0, inf, False),
-    "method.window": (int, 1, inf, True),
-    "method.stride": (int, 1, inf, True),
-    "method.segments": (int, 2, inf, False),
-    "method.masks": (int, 1, inf, False),
-    "method.cells": (int, 1, inf, False),
-    "method.probability": (float, 1e-6, 1 - 1e-6, False),
-    "method.sigma": (float, 1e-6, inf, False),
-    "method.seed": (int, 0, 2**32 - 1, False),
-    "postprocess.normalize.outlier_percentile": (float, 0, 99.999, False),
-    "postprocess.quantize.levels": (int, 2, inf, False),
-    "postprocess.component.size": (int, 2, inf, False),
-    "protocol.step": (int, 1, inf, True),
-    "protocol.steps": (int, 1, inf, True),
-    "protocol.patch": (int, 1, inf, False),
-    "protocol.share": (float, 1e-12, 1, True),
-    "metric.batch_size": (int, 1, inf, False),
-    "metric.tolerance": (float, 0, inf, False),
-    "metric.samples": (int, 1, inf, False),
-    "metric.radius": (float, 1e-12, inf, False),
-    "metric.stages": (int, 1, inf, True),
-    "metric.seed": (int, 0, 2**32 - 1, False),
-}
+from relprop.misplaced import PARTS, refuse_misplaced
+from relprop.sentences import composer
 
 
 def check_values(config: DictConfig, folder: Path, name: str) -> None:
@@ -92,8 +24,7 @@ def check_values(config: DictConfig, folder: Path, name: str) -> None:
     What is added to `trainer` goes to lightning.Trainer, which knows its own options. Raises `UserError` that names the
     key, the value and what it takes.
     """
-    _refuse_misplaced(config)
-    _refuse_repeated_steps()
+    refuse_misplaced(config)
     values, defaults = _leaves(config), _leaves(_chosen_defaults(folder, name))
     for key, value in values.items():
         if key not in defaults and not key.startswith("trainer."):
@@ -124,40 +55,6 @@ def _shown(value: Any) -> str:
     return "null" if value is None else str(value)
 
 
-# Groups that are options of a choice: which, and a choice that has them.
-PARTS: Mapping[str, tuple[str, str]] = {
-    "composite": ("method", "lrp"),
-    "skip": ("method", "lrp"),
-    "protocol": ("metric", "insertion_deletion"),
-}
-
-
-def _refuse_misplaced(config: DictConfig) -> None:
-    """What belongs to one method or metric would be ignored by another; a name alone would leave the rest out."""
-    given = {re.split(r"[.=]", override)[0] for override in HydraConfig.get().overrides.task}
-    for group, (whole, other) in PARTS.items():
-        chosen = config.get(whole, {})
-        if group in given and group not in chosen:
-            raise UserError(f"{whole}={chosen.name} has no {group}; leave {group}=… out, or take {whole}={other}")
-        if group in chosen and chosen[group] not in (config[group], config[group].name):
-            name = _shown(chosen[group])
-            raise UserError(f"{whole}.{group}={name} is not valid; say {group}={name}")
-    if config.get("audit") is True and "composite" not in config.method:
-        name = config.method.name
-        raise UserError(f"audit=true: method={name} has no relevance to audit; leave it out, or take method=lrp")
-    devices = config.get("trainer", {}).get("devices", 1)
-    if devices != 1 and HydraConfig.get().mode == RunMode.MULTIRUN:
-        raise UserError(f"trainer.devices={devices}: every run of a sweep takes one device, trainer.devices=1")
-
-
-def _refuse_repeated_steps() -> None:
-    """Hydra makes one of a step that is chosen twice."""
-    chosen = [given.partition("=")[2] for given in HydraConfig.get().overrides.task if given.startswith("postprocess=")]
-    steps = [step for choice in chosen for step in choice.strip("[]").split(",")]
-    if repeated := [step for step in steps if steps.count(step) > 1]:
-        raise UserError(f"postprocess=[{','.join(steps)}] has {repeated[0]} twice; each step can be taken once")
-
-
 def explain_refusal(error: Exception, folder: Path, name: str) -> str:
     """One line for what Hydra or OmegaConf refused: what was given, what is valid."""
     if isinstance(error, MissingConfigException):
@@ -180,7 +77,7 @@ def _explain_key(key: str, folder: Path, name: str) -> str:
         step = key.split(".")[1]
         options = ", ".join(map(str, OmegaConf.load(folder / "postprocess" / f"{step}.yaml")))
         return f"{key} is unknown; say postprocess=[{step}], which has: {options}"
-    with _composer(folder, name):
+    with composer(folder, name):
         config = compose(name)
     parent, _, last = key.rpartition(".")
     while parent and not isinstance(OmegaConf.select(config, parent), DictConfig):
@@ -197,20 +94,8 @@ def _chosen_defaults(folder: Path, name: str) -> DictConfig:
     choices = {k: v for k, v in HydraConfig.get().runtime.choices.items() if v and not k.startswith("hydra/")}
     # Hydra does not say which ones were chosen from a group that takes several.
     several = [given for given in HydraConfig.get().overrides.task if (folder / given.partition("=")[0]).is_dir()]
-    with _composer(folder, name):
+    with composer(folder, name):
         return compose(name, [*several, *(f"{group}={option}" for group, option in choices.items())])
-
-
-@contextmanager
-def _composer(folder: Path, job: str) -> Iterator[None]:
-    """Hydra's compose API beside a running Hydra main, which owns the global state."""
-    running = GlobalHydra.instance().hydra
-    GlobalHydra.instance().clear()
-    try:
-        with initialize_config_dir(str(folder), job, version_base="1.3"):
-            yield
-    finally:
-        GlobalHydra.instance().hydra = running
 
 
 def _leaves(config: DictConfig) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = Path(__file__).parent
-VERSIONS = ("relprop", "torch", "torchvision", "lightning", "torchmetrics", "numpy")
+VERSIONS = ("relprop", "torch", "torchvision", "lightning", "torchmetrics", "captum", "numpy")
 
 
 def provenance() -> dict[str, Any]:

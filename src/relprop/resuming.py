@@ -17,6 +17,7 @@ from relprop.provenance import code_hash, provenance
 
 log = logging.getLogger(__name__)
 
+FILES = ("patterns", "path")  # options of methods that name a file
 NOTE, LOCK, ROWS, SUMMARY = "run.json", "run.lock", "results.jsonl", "summary.json"
 
 
@@ -59,12 +60,20 @@ def noted_checkpoint(folder: Path) -> Path | None:
 
 
 def describe(config: DictConfig, checkpoint: Path | None) -> dict[str, Any]:
-    """What makes two runs the same: config, code, versions, and size and time of the checkpoint.
+    """What makes two runs the same: config, code, versions, and size and time of the checkpoint and other files.
 
     Not the commit, which an edit of any other file changes.
     """
     origin = {key: value for key, value in provenance().items() if key != "git_commit"}
-    return {"config": _command(config), **origin, "code": code_hash(), "checkpoint": _identify(checkpoint)}
+    given = {option: config.get("method", {}).get(option) for option in FILES}
+    files = {option: _identify(Path(str(path)).expanduser()) for option, path in given.items() if path is not None}
+    return {
+        "config": _command(config),
+        **origin,
+        "code": code_hash(),
+        "checkpoint": _identify(checkpoint),
+        "files": files,
+    }
 
 
 def begin(folder: Path, config: DictConfig, checkpoint: Path | None) -> None:

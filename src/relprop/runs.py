@@ -19,7 +19,7 @@ def choose_checkpoint(config: DictConfig) -> Path | None:
     if there is none for a data set that is neither embedded nor ImageNet, if a file is missing, or if it comes from a
     run of another network.
     """
-    dataset, model, output_dir = config.dataset.name, config.model.name, Path(config.output_dir)
+    dataset, model, output_dir = config.dataset.name, network_of(config), Path(config.output_dir)
     if continues(Path(config.run_dir), config):
         return noted_checkpoint(Path(config.run_dir))
     if config.ckpt == "train":
@@ -61,4 +61,11 @@ def _run_of(path: Path) -> tuple[str, str] | None:
     if path.parent.name != Path(BEST).parent.name or not config.is_file():
         return None
     run = OmegaConf.load(config)
-    return run.dataset.name, run.model.name
+    assert isinstance(run, DictConfig)
+    return run.dataset.name, network_of(run)
+
+
+def network_of(config: DictConfig) -> str:
+    """Name and options of a config's network as on the command line: "abn_resnet20 model.branch=layer2"."""
+    options = [f"model.{key}={value}" for key, value in config.model.items() if key != "name"]
+    return " ".join([config.model.name, *options])

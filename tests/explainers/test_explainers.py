@@ -1,56 +1,159 @@
-"""Every registered method: shape, finiteness, batch invariance, determinism, untouched model, target, bad options."""
+"""Every registered method: shape, finiteness, batches, determinism, untouched model, target, bad options."""
 
 import copy
 import inspect
+import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from relprop.explainers import EXPLAINERS, get_explainer, list_explainers
+from relprop.errors import UserError
+from relprop.explainers import EXPLAINERS, Explainer, get_explainer
 from relprop.explainers.lrp import LRPExplainer, takes_patterns
 from relprop.lrp import COMPOSITES, LRP, fit_patterns
 from relprop.models import build_model
+from tests.explainers.quick import QUICK
 from tests.networks import Functional
 
-IGNORES_TARGET = {"random"}
-
-
-@pytest.fixture(scope="module", params=["vgg11", "vgg11_bn", "resnet18", "resnet20"])
-def model(request: pytest.FixtureRequest) -> nn.Module:
-    torch.manual_seed(0)
-    return build_model(request.param, num_classes=10, image_size=32).eval()
+NETWORKS = ("vgg11", "vgg11_bn", "resnet18", "resnet20", "squeezenet1_0")
+# The layer that Score-CAM finds by itself has 512 channels in these.
+FEW_CHANNELS = {"vgg11": "features.1", "vgg11_bn": "features.2", "resnet18": "layer1"}
+Built = tuple[nn.Module, Tensor]
 
 
 @pytest.fixture(scope="module")
 def images() -> Tensor:
-    torch.manual_seed(1)
+    torch.manual_seed(2)
     return torch.randn(3, 3, 32, 32)
 
 
-TARGET = torch.tensor([0, 3, 7])
+@pytest.fixture(scope="module")
+def network(images: Tensor) -> Callable[[str], Built]:
+    """A network by name, in training mode as a careless caller leaves it, and the two best classes of each image.
+
+    With random weights other classes may have no active neuron behind them, and no map.
+    """
+    built: dict[str, Built] = {}
+
+    def build(name: str) -> Built:
+        if name not in built:
+            torch.manual_seed(0)
+            model = build_model(name, num_classes=10, image_size=32).eval()
+            with torch.no_grad():
+                built[name] = model.train(), model.eval()(images).topk(2, 1).indices
+            model.train()
+        return built[name]
+
+    return build
 
 
-@pytest.mark.parametrize("name", list_explainers())
-def test_every_method(name: str, model: nn.Module, images: Tensor) -> None:
-    training = copy.deepcopy(model).train()
-    weights = copy.deepcopy(training.state_dict())
-    explainer = get_explainer(name, training)
-    attribution = explainer(images, TARGET)
+@pytest.fixture(scope="module")
+def maps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Stored maps of ten images."""
+    path = tmp_path_factory.mktemp("maps") / "maps.npy"
+    np.save(path, np.random.default_rng(0).standard_normal((10, 3, 32, 32)).astype(np.float32))
+    return path
+
+
+def build(method: str, name: str, model: nn.Module, maps: Path, **options: Any) -> Explainer:
+    given: dict[str, Any] = {"path": maps} if method == "file" else {}
+    if method == "scorecam":
+        given["layer"] = FEW_CHANNELS.get(name)
+    return get_explainer(method, model, **QUICK.get(method, {}), **given, **options)
+
+
+CASES = [
+    *((method, name) for method in EXPLAINERS for name in NETWORKS if method != "attention_branch"),
+    *(("attention_branch", name) for name in ("abn_resnet18", "abn_resnet20")),
+]
+
+
+@pytest.mark.parametrize(("method", "name"), CASES)
+def test_every_method(method: str, name: str, network: Callable[[str], Built], images: Tensor, maps: Path) -> None:
+    model, best = network(name)
+    target, other, indices = best[:, 0], best[:, 1], torch.tensor([4, 0, 7])
+    weights, given, numbers = copy.deepcopy(model.state_dict()), images.clone(), torch.get_rng_state()
+    attributes = {path: list(vars(module)) for path, module in model.named_modules()}
+
+    explainer = build(method, name, model, maps)
+    attribution = explainer(images, target, indices)
     assert attribution.shape == images.shape
     assert attribution.isfinite().all()
     assert attribution.flatten(1).std(1).min() > 0
-    assert torch.equal(attribution, explainer(images, TARGET))
-    singly = torch.cat([explainer(images[i : i + 1], TARGET[i : i + 1]) for i in range(3)])
-    scale = attribution.abs().max().item()
-    torch.testing.assert_close(singly, attribution, rtol=1e-3, atol=1e-5 * scale)
-    assert torch.equal(attribution, explainer(images, TARGET + 1)) == (name in IGNORES_TARGET)
-    assert all(module.training for module in training.modules())
-    assert all(torch.equal(value, weights[key]) for key, value in training.state_dict().items())
-    assert all(parameter.grad is None for parameter in training.parameters())
+    assert not attribution.requires_grad
     with torch.inference_mode():
-        torch.testing.assert_close(explainer(images.clone(), TARGET.clone()), attribution)
+        assert torch.equal(attribution, explainer(images.clone(), target.clone(), indices.clone()))
+    assert torch.equal(attribution, explainer(images, other, indices)) == explainer.ignores_target
+    if explainer.channels == "shared":
+        assert torch.equal(attribution, attribution[:, :1].expand_as(attribution))
+
+    close = {"rtol": 1e-3, "atol": 1e-5 * attribution.abs().max().item()}
+    alone = explainer(images[1:2], target[1:2], indices[1:2])
+    torch.testing.assert_close(alone, attribution[1:2], **close)
+    options = {"max_batch": 2} if "max_batch" in inspect.signature(EXPLAINERS[method]).parameters else {}
+    backwards = build(method, name, model, maps, **options)(images.flip(0), target.flip(0), indices.flip(0))
+    torch.testing.assert_close(backwards.flip(0), attribution, **close)
+
+    assert all(module.training for module in model.modules())
+    assert {path: list(vars(module)) for path, module in model.named_modules()} == attributes
+    assert not any(module._forward_hooks or module._backward_hooks for module in model.modules())
+    assert all(torch.equal(value, weights[key]) for key, value in model.state_dict().items())
+    assert all(parameter.grad is None and parameter.requires_grad for parameter in model.parameters())
+    assert torch.equal(images, given)
+    assert torch.equal(torch.get_rng_state(), numbers)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_attention_branch_explains_networks_that_have_one(name: str, network: Callable[[str], Built]) -> None:
+    with pytest.raises(UserError, match="method=attention_branch explains Attention Branch Networks, not a"):
+        get_explainer("attention_branch", network(name)[0])
+
+
+@pytest.mark.parametrize("method", EXPLAINERS)
+def test_every_method_refuses_what_is_no_batch_of_images(
+    method: str, network: Callable[[str], Built], maps: Path
+) -> None:
+    name = "abn_resnet20" if method == "attention_branch" else "resnet20"
+    explainer = build(method, name, network(name)[0], maps)
+    bad = torch.full((2, 3, 32, 32), torch.nan)
+    for images, message in (
+        (
+            torch.zeros(3, 32, 32),
+            r"images must be a floating-point tensor \(N, C, H, W\), not torch.float32 \(3, 32, 32\)",
+        ),
+        (torch.zeros(2, 3, 32, 32, dtype=torch.uint8), "images must be a floating-point tensor .*, not torch.uint8"),
+        (torch.zeros(0, 3, 32, 32), "images is an empty batch"),
+        (torch.cat([bad[:1] * 0 + 1, bad]).nan_to_num(0.0, 0.0, 0.0) + torch.cat([bad[:1] * 0, bad]), "contain NaN"),
+    ):
+        with pytest.raises(UserError, match=message):
+            explainer(images, None, torch.arange(len(images)))
+
+
+def test_target_may_be_left_out_or_one_for_all(network: Callable[[str], Built], images: Tensor) -> None:
+    model, best = network("resnet20")
+    explainer = get_explainer("gradient", model, max_batch=2)
+    assert torch.equal(explainer(images), explainer(images, best[:, 0]))
+    assert torch.equal(explainer(images, 4), explainer(images, torch.tensor([4, 4, 4])))
+    for target, message in (
+        (10, r"target classes must be in 0…9, not \[10"),
+        (-1, r"target classes must be in 0…9, not \[-1"),
+        (torch.tensor([0.0, 1.0, 2.0]), "target must be class indices"),
+        (torch.tensor([0, 1]), "target must have one class for each of the 3 images"),
+    ):
+        with pytest.raises(UserError, match=message):
+            explainer(images, target)
+
+
+def test_positive_leaves_out_what_speaks_against_the_class(network: Callable[[str], Built], images: Tensor) -> None:
+    model, best = network("resnet20")
+    signed, positive = (get_explainer("gradient", model, positive=p)(images, best[:, 0]) for p in (False, True))
+    assert signed.min() < 0
+    assert torch.equal(positive, signed.clamp(min=0))
 
 
 def test_gradient_is_the_slope_of_the_logit() -> None:
@@ -89,16 +192,16 @@ def test_lrp_is_the_engine_with_these_options(composite: str, tmp_path: Path) ->
 
 
 def test_random_depends_on_image_and_seed_only(images: Tensor) -> None:
-    model = nn.Identity()
+    model = nn.Flatten()
     first, second = get_explainer("random", model, seed=0), get_explainer("random", model, seed=1)
-    noise = first(images, TARGET)
+    noise = first(images, 0)
     assert not torch.equal(noise[0], noise[1])
-    assert not torch.equal(noise, second(images, TARGET))
+    assert not torch.equal(noise, second(images, 0))
     assert abs(noise.mean().item() - 0.5) < 0.02
 
 
 def test_bad_names_and_options_are_refused() -> None:
-    with pytest.raises(ValueError, match="method=nope is unknown; choose one of: " + ", ".join(EXPLAINERS)):
+    with pytest.raises(ValueError, match=re.escape("method=nope is unknown; choose one of: " + ", ".join(EXPLAINERS))):
         get_explainer("nope", nn.Identity())
     with pytest.raises(ValueError, match="method=lrp has no option 'skp'; it takes: composite, skip"):
         get_explainer("lrp", nn.Identity(), skp="simple")

@@ -1,21 +1,24 @@
-"""Time explanations against a plain input gradient and other libraries, and scoring against bare forwards."""
+"""Time explanations against an input gradient, bare forwards and other libraries, and scoring against bare forwards."""
 
-from relprop.benchmark.cases import ALL_CASES, CASES, SCORING_CASES, Case, ScoringCase, select
-from relprop.benchmark.measuring import benchmark, measure
+from relprop.benchmark.cases import ALL_CASES, Case, LRPCase, MaskingCase, ScoringCase, select
+from relprop.benchmark.lrp import measure_lrp
+from relprop.benchmark.masking import measure_masking
+from relprop.benchmark.measuring import benchmark
 from relprop.benchmark.memory import held_megabytes, peak_memory
 from relprop.benchmark.scoring import measure_scoring
 from relprop.benchmark.sides import MEMORY_FORMATS
 
 __all__ = [
     "ALL_CASES",
-    "CASES",
     "MEMORY_FORMATS",
-    "SCORING_CASES",
     "Case",
+    "LRPCase",
+    "MaskingCase",
     "ScoringCase",
     "benchmark",
     "held_megabytes",
-    "measure",
+    "measure_lrp",
+    "measure_masking",
     "measure_scoring",
     "peak_memory",
     "select",

@@ -1,17 +1,17 @@
-"""What is measured: networks, composites and batches by name."""
+"""What is measured, by name: explaining by LRP, scoring heatmaps, and explaining by masked pictures."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 from relprop.registry import choose
 
 
 @dataclass(frozen=True)
-class Case:
-    """One comparison: a network with images (batch, 3, image_size, image_size), and the options of the LRP engine.
+class LRPCase:
+    """LRP against an input gradient: a network, images (batch, 3, image_size, image_size), options of the LRP engine.
 
     `needs_cuda`: it would take too long without a GPU, and is left out.
     """
@@ -60,6 +60,37 @@ class ScoringCase:
         return name if self.levels is None else f"{name}/quantized"
 
 
+@dataclass(frozen=True)
+class MaskingCase:
+    """Explanations of `batch` images by a `method` that shows the network masked pictures, `pictures` in one forward.
+
+    `masks`: how many for each image, if that is the method's option.
+    """
+
+    method: str
+    model: str
+    masks: int | None = None
+    dtype: str = "float32"
+    batch: int = 1
+    pictures: int = 8
+    image_size: int = 224
+    needs_cuda: bool = False
+
+    @property
+    def name(self) -> str:
+        """All that tells it from the others: "rise/resnet18", with "/bfloat16" if not float32."""
+        name = f"{self.method}/{self.model}"
+        return name if self.dtype == "float32" else f"{name}/{self.dtype}"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of the method."""
+        masks = {} if self.masks is None else {"masks": self.masks}
+        return {**masks, "dtype": self.dtype, "max_batch": self.pictures}
+
+
+Case: TypeAlias = LRPCase | ScoringCase | MaskingCase
+
 # By network: batches that any machine can do, and one that takes a GPU to be filled.
 BATCHES = {"resnet50": (1, 8), "vgg16": (1, 4)}
 CUDA_BATCH = 64
@@ -68,41 +99,41 @@ ZPLUS = {"resnet50": ("otsuki2024", "zplus"), "vgg16": ("zplus",)}
 CANONIZED = ("epsilon", "alpha2_beta1")
 
 
-def _cases() -> Iterator[Case]:
+def _lrp_cases() -> Iterator[LRPCase]:
     for model, batches in BATCHES.items():
         for batch in (*batches, CUDA_BATCH):
             large = batch == CUDA_BATCH
             for dtype in ("float32", "bfloat16"):
                 for composite in ZPLUS[model]:
-                    yield Case(model, composite, batch, skip="flows_skip", dtype=dtype, needs_cuda=large)
+                    yield LRPCase(model, composite, batch, skip="flows_skip", dtype=dtype, needs_cuda=large)
             for composite in CANONIZED:
-                yield Case(model, composite, batch, skip="signed", bn="fold", needs_cuda=large)
+                yield LRPCase(model, composite, batch, skip="signed", bn="fold", needs_cuda=large)
 
 
-CASES: Mapping[str, Case] = MappingProxyType({case.name: case for case in _cases()})
-SCORING_CASES: Mapping[str, ScoringCase] = MappingProxyType(
-    {
-        case.name: case
-        for case in (
-            ScoringCase("resnet50", 1),
-            ScoringCase("resnet50", 1, dtype="bfloat16"),
-            ScoringCase("resnet50", 4, levels=8),
-            ScoringCase("resnet50", 16, pictures=256, needs_cuda=True),
-        )
-    }
+SCORING_CASES = (
+    ScoringCase("resnet50", 1),
+    ScoringCase("resnet50", 1, dtype="bfloat16"),
+    ScoringCase("resnet50", 4, levels=8),
+    ScoringCase("resnet50", 16, pictures=256, needs_cuda=True),
 )
-ALL_CASES: Mapping[str, Case | ScoringCase] = MappingProxyType({**CASES, **SCORING_CASES})
+MASKING_CASES = (
+    MaskingCase("scorecam", "resnet18"),
+    MaskingCase("scorecam", "resnet18", dtype="bfloat16"),
+    MaskingCase("rise", "resnet18", masks=1000),
+    MaskingCase("rise", "resnet18", masks=1000, dtype="bfloat16"),
+    MaskingCase("rise", "resnet50", masks=1000, pictures=256, needs_cuda=True),
+)
+_CASES: tuple[Case, ...] = (*_lrp_cases(), *SCORING_CASES, *MASKING_CASES)
+ALL_CASES: Mapping[str, Case] = MappingProxyType({case.name: case for case in _CASES})
 
 
-def select(
-    patterns: str | Iterable[str] | None, batch: int | None, has_cuda: bool
-) -> tuple[list[Case | ScoringCase], list[Case | ScoringCase]]:
+def select(patterns: str | Iterable[str] | None, batch: int | None, has_cuda: bool) -> tuple[list[Case], list[Case]]:
     """The cases that names or shell patterns fit (None: all), and those of them that this machine must leave out.
 
     `batch` replaces the cases' own number of images unless it is None; then nothing is left out, and cases that differ
     in nothing else are one. Raises `UserError` that lists the names for a pattern that fits none.
     """
-    chosen: dict[str, Case | ScoringCase] = {}
+    chosen: dict[str, Case] = {}
     for pattern in ["*"] if patterns is None else [patterns] if isinstance(patterns, str) else patterns:
         fitting = [case for name, case in ALL_CASES.items() if fnmatchcase(name, pattern)]
         for case in fitting or [choose("case", pattern, ALL_CASES)]:

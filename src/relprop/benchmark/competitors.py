@@ -1,8 +1,9 @@
-"""Other libraries that compute LRP, as sides of the benchmark. They are imported only when they are measured."""
+"""Other libraries as sides of the benchmark. They are imported only when they are measured."""
 
 import copy
+import io
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
@@ -83,6 +84,25 @@ def _captum_refusal(model: nn.Module) -> str | None:
     if not isinstance(model, ResNet):
         return None
     return "captum's LRP does not see additions such as out += identity, so that its result on a ResNet is no LRP"
+
+
+def gradcam_scorecam(layer: str, batch_size: int) -> Competitor:
+    """grad-cam's Score-CAM of a layer, with so many pictures in one forward; its map is (N, H, W), from 0 to 1."""
+
+    def build(model: nn.Module) -> Side:
+        targets = _import("pytorch_grad_cam.utils.model_targets")
+        own = copy.deepcopy(model).eval()  # hooks stay on the copy
+        library = _import("pytorch_grad_cam").ScoreCAM(own, [own.get_submodule(layer)])
+        library.batch_size = batch_size
+
+        def side(images: Tensor, target: Tensor) -> Tensor:
+            wanted = [targets.ClassifierOutputTarget(label) for label in target.tolist()]
+            with redirect_stderr(io.StringIO()):  # its progress bar
+                return torch.from_numpy(library(images, wanted))
+
+        return side
+
+    return Competitor("grad-cam", build)
 
 
 # By our composite: what other libraries have in its place.

@@ -31,6 +31,12 @@ def peak_memory(call: Callable[[], Any], device: torch.device) -> int:
     return live.peak
 
 
+def peaks(call: Callable[[], Any], baseline: Callable[[], Any], device: torch.device) -> dict[str, float]:
+    """Memory at the peak of a call and of its baseline's, which nobody times."""
+    own, other = (peak_memory(side, device) / MEGABYTE for side in (call, baseline))
+    return {"peak_memory_ratio": own / other, "peak_megabytes": own, "baseline_peak_megabytes": other}
+
+
 class _LiveStorages(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Sees every operation and adds up the memory that operations have made and that something still refers to."""
 

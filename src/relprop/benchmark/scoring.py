@@ -9,16 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from relprop.benchmark.cases import ScoringCase
-from relprop.benchmark.sides import Times, interleave, prepare
+from relprop.benchmark.sides import bare_forwards, compared, interleave, prepare, setting
 from relprop.data.base import IMAGENET_MEAN, IMAGENET_STD
 from relprop.metrics import PROTOCOLS, InsertionDeletion, Protocol
 from relprop.postprocessing.quantize import Quantize
-from relprop.results import device_name
 
 PROTOCOL = "otsuki2024"
 
 
-def measure_scoring(case: ScoringCase, memory_format: str, repeats: int) -> dict[str, Any]:
+def measure_scoring(case: ScoringCase, memory_format: str, repeats: int, competitors: bool = True) -> dict[str, Any]:
     """What scoring a batch takes, in seconds, and its ratio to the baseline's; medians over interleaved runs.
 
     The baseline are as many bare forwards, of the network and in batches as the user has them; for quantized heatmaps,
@@ -33,57 +32,32 @@ def measure_scoring(case: ScoringCase, memory_format: str, repeats: int) -> dict
     requested, run = metric.requested, metric.forwards
     calls: dict[str, Callable[[], Any]] = {"metric": lambda: metric.update(images, shown, target)}
     if case.levels is None:
-        pictures = images[:1].expand(case.pictures, -1, -1, -1).clone(memory_format=torch.preserve_format)
-        calls["baseline"] = lambda: _bare(model, pictures, requested)
+        calls["baseline"] = bare_forwards(model, images, requested, case.pictures)
     else:
         plain = _metric(model, case)
         calls["baseline"] = lambda: plain.update(images, heatmaps, target)
     times = interleave(calls, repeats, images.device)
+    baseline_seconds = statistics.median(times["baseline"])
     return {
         "case": case.name,
         "baseline": "bare forwards" if case.levels is None else "unquantized",
-        **_compared(times, case.batch),
+        **compared(times, "metric", "baseline", case.batch),
+        "throughput_ratio": baseline_seconds / statistics.median(times["metric"]),
+        "baseline_seconds": baseline_seconds,
         "requested": requested,
         "forwards": run,
         "drift": _drift(model, case, (images, shown, target)),
         "protocol": PROTOCOL,
-        "model": case.model,
         "dtype": case.dtype,
         "levels": case.levels,
-        "batch": case.batch,
         "pictures": case.pictures,
-        "image_size": case.image_size,
-        "memory_format": memory_format,
-        "repeats": repeats,
-        "threads": torch.get_num_threads(),
-        "device": device_name(images.device),
-        "torch": torch.__version__,
+        **setting(case, memory_format, repeats, images.device),
     }
 
 
 def _metric(model: nn.Module, case: ScoringCase, protocol: str | Protocol = PROTOCOL) -> InsertionDeletion:
     options: dict[str, Any] = {"batch_size": case.pictures, "dtype": case.dtype}
     return InsertionDeletion(model, protocol, mean=IMAGENET_MEAN, std=IMAGENET_STD, **options)
-
-
-def _bare(model: nn.Module, pictures: Tensor, total: int) -> None:
-    """`total` forwards, as many at a time as there are `pictures`."""
-    with torch.no_grad():
-        for first in range(0, total, len(pictures)):
-            model(pictures[: total - first])
-
-
-def _compared(times: Times, batch: int) -> dict[str, Any]:
-    seconds, baseline = (statistics.median(times[name]) for name in ("metric", "baseline"))
-    ratios = [a / b for a, b in zip(times["metric"], times["baseline"], strict=True)]
-    return {
-        "ratio": seconds / baseline,
-        "ratio_range": [min(ratios), max(ratios)],
-        "throughput_ratio": baseline / seconds,
-        "seconds": seconds,
-        "images_per_second": batch / seconds,
-        "baseline_seconds": baseline,
-    }
 
 
 def _drift(model: nn.Module, case: ScoringCase, batch: tuple[Tensor, Tensor, Tensor]) -> float:

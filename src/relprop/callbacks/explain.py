@@ -45,21 +45,26 @@ class Part:
     trouble: str | None = None
 
 
+TARGETS = ("predicted", "label")
+"""Which class of every image is explained, unless it is the same one for all."""
+
+
 class Explain(L.Callback):
     """Heatmaps and scores of all test images, appended to `rows` batch by batch; nothing else grows with their number.
 
-    `explain` gives heatmaps (N, H, W) of the test images of `data`, `metric` scores them. `target` is the class that is
-    explained and scored: "predicted" or "label". `labels` (method, options) go into every row. `keep` images, evenly
-    spread over the test, stay with their heatmaps in `pictures`. With several processes each takes every so manieth
-    batch, and the first one, which alone has `rows`, writes what all have found.
+    `explain` gives heatmaps (N, H, W) of the test images of `data` for their classes, given the indices too; `metric`
+    scores them. `target` is the class that is explained and scored: "predicted", "label", or one for all. `labels`
+    (method, options) go into every row. `keep` images, evenly spread over the test, stay with their heatmaps in
+    `pictures`. With several processes each takes every so manieth batch, and the first one, which alone has `rows`,
+    writes what all have found.
     """
 
     def __init__(
         self,
-        explain: Callable[[Tensor, Tensor], Tensor],
+        explain: Callable[[Tensor, Tensor, Tensor], Tensor],
         metric: HeatmapMetric,
         data: ImageDataModule,
-        target: str,
+        target: str | int,
         labels: dict[str, Any],
         keep: int,
         rows: RowFile | None = None,
@@ -71,6 +76,8 @@ class Explain(L.Callback):
 
     def classes(self, logits: Tensor, batch: Batch) -> Tensor:
         """The classes (N,) to explain in a batch with these logits (N, classes)."""
+        if isinstance(self.target, int):
+            return torch.full_like(batch.labels, self.target)
         return logits.float().softmax(1).argmax(1) if self.target == "predicted" else batch.labels
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
@@ -114,7 +121,7 @@ class Explain(L.Callback):
             return Part()
         target = self.classes(logits, batch)
         try:
-            heatmaps = self.explain(batch.images, target)
+            heatmaps = self.explain(batch.images, target, batch.indices)
             rows = self._score(logits, batch, heatmaps, target) if task.scored else []
         except UserError as error:
             return Part(trouble=str(error))

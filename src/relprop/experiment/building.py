@@ -15,7 +15,6 @@ from torch import nn
 
 from relprop.data import ImageDataModule, build_datamodule
 from relprop.errors import UserError
-from relprop.explainers import EXPLAINERS, Explainer, get_explainer
 from relprop.loggers import build_logger
 from relprop.metrics import METRICS, HeatmapMetric, get_metric
 from relprop.registry import choose
@@ -67,16 +66,6 @@ def build_trainer(
         )
     except (TypeError, ValueError, L.fabric.utilities.exceptions.MisconfigurationException) as error:
         raise UserError(f"lightning.Trainer refuses the options of 'trainer': {error}") from error
-
-
-def build_explainer(
-    config: DictConfig, network: nn.Module, data: ImageDataModule, options: dict[str, Any]
-) -> Explainer:
-    """The config's method with these options; one that takes mean and standard deviation of the images gets them."""
-    takes = inspect.signature(choose("method", config.method.name, EXPLAINERS)).parameters
-    statistics = {"mean": data.mean, "std": data.std}
-    given = {key: value for key, value in statistics.items() if key in takes}
-    return get_explainer(config.method.name, network, **options, **given)
 
 
 def build_metric(config: DictConfig, network: nn.Module, offers: dict[str, Any]) -> HeatmapMetric:

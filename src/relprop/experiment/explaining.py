@@ -1,59 +1,40 @@
 """Explain test images and score the heatmaps, in one process or several, and from where a killed run stopped."""
 
-import inspect
 import logging
 import warnings
 from contextlib import nullcontext
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.utilities import rank_zero_only
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
-from torch import Tensor, nn
+from torch import nn
 
-from relprop.callbacks import AuditBatch, Explain, Report
-from relprop.checkpoints import load_network
+from relprop.callbacks import TARGETS, AuditBatch, Explain, Report
 from relprop.data import ImageDataModule
+from relprop.data.classes import class_index
 from relprop.errors import UserError
 from relprop.experiment.building import (
     build_data,
-    build_explainer,
     build_logger_for,
     build_metric,
     build_trainer,
     options_of,
-    plain,
     start,
 )
 from relprop.experiment.fitting import fitted_patterns, images_for_patterns
-from relprop.experiment.training import train_into
-from relprop.explainers import EXPLAINERS, Explainer
+from relprop.experiment.method import Method, build_method, describe_method
+from relprop.experiment.network import must_train, network_for
 from relprop.explainers.lrp import LRPExplainer
 from relprop.loggers import close
-from relprop.postprocessing import Pipeline, build_pipeline
 from relprop.provenance import provenance
 from relprop.resuming import ROWS, begin, continues, forget, hold
 from relprop.rows import RowFile
-from relprop.runs import PRETRAINED
 from relprop.training import Predictor
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Method:
-    """Heatmaps (N, H, W) of normalised images (N, C, H, W) for the classes (N,)."""
-
-    explainer: Explainer
-    pipeline: Pipeline
-
-    def __call__(self, images: Tensor, target: Tensor) -> Tensor:
-        """Attribution, then reduction and post-processing."""
-        return self.pipeline(self.explainer(images, target))
 
 
 def visualize(config: DictConfig, checkpoint: Path | None) -> None:
@@ -69,11 +50,13 @@ def visualize(config: DictConfig, checkpoint: Path | None) -> None:
     if not first:
         logging.getLogger("relprop").setLevel(logging.WARNING)
     data = build_data(config, limit=config.images, batch_size=config.batch_size)
-    data.setup("test")  # whatever is wrong with the images is said before a network is trained or downloaded
+    # Whatever is wrong with images or classes is said before a network is trained or downloaded.
+    data.setup("test")
+    target = config.target if config.target in TARGETS else class_index(config.target, data.class_names)
     to_fit_on = images_for_patterns(config)
     with hold(folder) if first else nullcontext():
         continued = first and continues(folder, config)
-        network, checkpoint = _network(config, checkpoint, data)
+        network, checkpoint = network_for(config, checkpoint, data)
         if first and not continued:
             forget(folder)  # whose patterns and config are about to be replaced
         start(config, folder if first else None)
@@ -81,7 +64,7 @@ def visualize(config: DictConfig, checkpoint: Path | None) -> None:
         if to_fit_on is not None:
             path = folder / "patterns.safetensors"
             options["patterns"] = fitted_patterns(config, network, to_fit_on, path, continued)
-        explain = _explain(config, network, data, options)
+        explain = _explain(config, network, data, options, target)
         if not first:
             _help(config, network, explain, folder)
             return
@@ -101,8 +84,8 @@ def _lead(config: DictConfig, network: nn.Module, explain: Explain, rows: RowFil
     audit = None
     if config.audit and isinstance(method.explainer, LRPExplainer):  # other methods are refused by `check_values`
         audit = AuditBatch(method.explainer.engine, explain, folder)
-    title = f"{_describe(config, method.pipeline)}, {config.model.name} on {explain.data.name}"
-    choices = {"metric": config.metric.name, **method.pipeline.describe()}
+    title = f"{describe_method(config, method.pipeline)}, {config.model.name} on {explain.data.name}"
+    choices = {"metric": config.metric.name, **method.describe()}
     report = Report(explain, rows, folder, title, config.seed, choices, origin, audit)
     callbacks = [explain, *([audit] if audit else []), report]
     warnings.filterwarnings("ignore", "Experiment logs directory .* is not empty")  # an earlier session's, done again
@@ -131,7 +114,7 @@ def _check_processes(config: DictConfig, checkpoint: Path | None) -> None:
         return
     if strategy not in ("auto", "ddp"):
         raise UserError(f"trainer.strategy={strategy} is not valid for explaining; choose one of: auto, ddp")
-    if _must_train(config, checkpoint):
+    if must_train(config, checkpoint):
         name, dataset = config.model.name, config.dataset.name
         raise UserError(
             f"trainer.devices={devices}: there is no checkpoint yet, and the network is trained by one process; make "
@@ -139,43 +122,20 @@ def _check_processes(config: DictConfig, checkpoint: Path | None) -> None:
         )
 
 
-def _must_train(config: DictConfig, checkpoint: Path | None) -> bool:
-    return checkpoint is None and (config.ckpt == "train" or config.dataset.name != PRETRAINED)
-
-
-def _network(config: DictConfig, checkpoint: Path | None, data: ImageDataModule) -> tuple[nn.Module, Path | None]:
-    """The network and the file that its weights are from, trained now if there is none; None: downloaded."""
-    if _must_train(config, checkpoint):
-        log.info("training %s on %s", config.model.name, data.name)
-        folder = Path(config.output_dir) / "train" / f"{datetime.now():%Y-%m-%d_%H-%M-%S}"
-        checkpoint = train_into(folder, config, None)
-    network, source = load_network(checkpoint, config.model.name, data)
-    log.info("explaining %s", source)
-    return network, checkpoint
-
-
-def _explain(config: DictConfig, network: nn.Module, data: ImageDataModule, options: dict[str, Any]) -> Explain:
+def _explain(
+    config: DictConfig, network: nn.Module, data: ImageDataModule, options: dict[str, Any], target: str | int
+) -> Explain:
     """`options` of the method; the metric gets of method and data what it takes."""
 
     def method_for(model: nn.Module) -> Method:
-        explainer = build_explainer(config, model, data, options)
-        return Method(explainer, build_pipeline(config.reduction, plain(config.get("postprocess", OmegaConf.create()))))
+        return build_method(config, model, data, options)
 
     method = method_for(network)
     offers = {"mean": data.mean, "std": data.std, "explain": method, "explain_model": method_for}
     if isinstance(method.explainer, LRPExplainer):
         offers["trace"] = method.explainer.engine.trace
     labels = {"dataset": data.name, "model": config.model.name, "method": config.method.name, **options}
-    return Explain(method, build_metric(config, network, offers), data, config.target, labels, keep=config.sheet)
-
-
-def _describe(config: DictConfig, pipeline: Pipeline) -> str:
-    """Method, composite and skip, and whatever else is not a default, as on the command line; then post-processing."""
-    defaults = {key: p.default for key, p in inspect.signature(EXPLAINERS[config.method.name]).parameters.items()}
-    defaults |= {"composite": None, "skip": None, "start": config.composite.start}
-    said = [f"{key}={value}" for key, value in options_of(config.method).items() if value != defaults[key]]
-    reduction = [] if pipeline.reduction == "sum" else [f"reduction={pipeline.reduction}"]
-    return ", ".join([" ".join([config.method.name, *said, *reduction]), *map(str, pipeline.steps)])
+    return Explain(method, build_metric(config, network, offers), data, target, labels, keep=config.sheet)
 
 
 def _print_scores(summary: dict[str, Any], scores: tuple[str, ...], folder: Path) -> None:

@@ -19,6 +19,7 @@ class LRPExplainer(Explainer):
         model: nn.Module,
         composite: str = "otsuki2024",
         skip: str | None = None,
+        gate: str | None = None,
         start: str | None = None,
         relevance_filter: float = 1.0,
         bn: str = "pass",
@@ -35,7 +36,20 @@ class LRPExplainer(Explainer):
         super().__init__(model, max_batch, positive)
         fitted = Patterns.load(Path(patterns).expanduser()) if isinstance(patterns, str | Path) else patterns
         self.engine = LRP(
-            model, composite, skip, start, relevance_filter, bn, bias, mean, std, fitted, dtype, memory_format, compile
+            model,
+            composite,
+            skip,
+            gate,
+            start,
+            relevance_filter,
+            bn,
+            bias,
+            mean,
+            std,
+            fitted,
+            dtype,
+            memory_format,
+            compile,
         )
 
     def explain(self, images: Tensor, target: Tensor) -> Tensor:

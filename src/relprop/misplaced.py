@@ -1,0 +1,75 @@
+"""What a command says that it does not take: parts of another choice, or what only test images or photographs have."""
+
+import re
+from collections.abc import Mapping
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from relprop.errors import UserError
+from relprop.sentences import listed
+
+# Groups that are options of a choice: which, and a choice that has them.
+PARTS: Mapping[str, tuple[str, str]] = {
+    "composite": ("method", "lrp"),
+    "skip": ("method", "lrp"),
+    "protocol": ("metric", "insertion_deletion"),
+}
+# What photographs, which have no true class and no score, leave nothing to do for.
+OF_TEST_IMAGES = ("metric", "protocol", "images", "sheet", "audit")
+
+
+def refuse_misplaced(config: DictConfig) -> None:
+    """Raise `UserError` for what would be ignored; of a part alone, the rest would be left out."""
+    given = {re.split(r"[.=]", override)[0] for override in HydraConfig.get().overrides.task}
+    _refuse_parts(config, given)
+    if "image" in config:
+        _refuse_by_image(config, given)
+    devices = config.get("trainer", {}).get("devices", 1)
+    if devices != 1 and HydraConfig.get().mode == RunMode.MULTIRUN:
+        raise UserError(f"trainer.devices={devices}: every run of a sweep takes one device, trainer.devices=1")
+    _refuse_repeated()
+
+
+def _refuse_parts(config: DictConfig, given: set[str]) -> None:
+    """What belongs to one method or metric would be ignored by another."""
+    for group, (whole, other) in PARTS.items():
+        chosen = config.get(whole, {})
+        if group in given and group not in chosen:
+            raise UserError(f"{whole}={chosen.name} has no {group}; leave {group}=… out, or take {whole}={other}")
+        if group in chosen and chosen[group] not in (config[group], config[group].name):
+            name = "null" if chosen[group] is None else chosen[group]
+            raise UserError(f"{whole}.{group}={name} is not valid; say {group}={name}")
+    if config.get("audit") is True and "composite" not in config.method:
+        name = config.method.name
+        raise UserError(f"audit=true: method={name} has no relevance to audit; leave it out, or take method=lrp")
+
+
+def _refuse_by_image(config: DictConfig, given: set[str]) -> None:
+    methods = listed("method")
+    if config.image is None:
+        if len(methods) > 1:
+            several = ",".join(methods)
+            raise UserError(
+                f"method=[{several}] compares several methods on photographs: give image=FILE; on the test images each "
+                f"has a run of its own: python scripts/visualize.py -m method={several}"
+            )
+        return
+    if misplaced := [name for name in OF_TEST_IMAGES if name in given]:
+        name = misplaced[0]
+        raise UserError(f"{name}=… is for test images; leave it out, or leave image={config.image} out")
+    if config.target == "label":
+        raise UserError(
+            "target=label is for test images; a photograph takes target=predicted, a class name or an index"
+        )
+    if config.trainer.devices != 1:
+        raise UserError(f"trainer.devices={config.trainer.devices}: photographs take one device, trainer.devices=1")
+
+
+def _refuse_repeated() -> None:
+    """Hydra makes one of what is chosen twice."""
+    for group, what in {"postprocess": "step", "method": "method"}.items():
+        chosen = listed(group)
+        if repeated := [name for name in chosen if chosen.count(name) > 1]:
+            raise UserError(f"{group}=[{','.join(chosen)}] has {repeated[0]} twice; each {what} can be taken once")

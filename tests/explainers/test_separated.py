@@ -1,0 +1,73 @@
+"""A network taken apart: the same logits and slopes, modules that are called once, nothing shared but the weights."""
+
+import pytest
+import torch
+from torch import nn
+
+from relprop.explainers.separated import Graphs, Separated
+from relprop.models import build_model
+from tests.networks import Aliases, Functional, PreActivation, randomize_batchnorm
+
+NETWORKS = ("vgg11_bn", "resnet18", "resnet20", "squeezenet1_0", "abn_resnet20", "darknet19")
+
+
+def network(name: str) -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        made = {"functional": Functional, "aliases": Aliases, "pre_activation": PreActivation}
+        model = made[name]() if name in made else build_model(name, num_classes=10, image_size=32)
+        return randomize_batchnorm(model).double().eval()
+
+
+@pytest.mark.parametrize("name", [*NETWORKS, "functional", "aliases", "pre_activation"])
+def test_same_logits_and_slopes(name: str) -> None:
+    model, side = network(name), 8 if "_" in name and name == "pre_activation" else 32
+    images = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(1)).double().requires_grad_()
+    target, separated = torch.tensor([1, 3]), Separated(Graphs(model).current())
+    expected, found = model(images).gather(1, target[:, None]).squeeze(1), separated(images, target)
+    torch.testing.assert_close(found, expected)
+    slopes = [torch.autograd.grad(y.sum(), images)[0] for y in (expected, found)]
+    torch.testing.assert_close(slopes[1], slopes[0])
+
+
+@pytest.mark.parametrize("name", [*NETWORKS, "functional"])
+def test_every_module_is_called_once_and_changes_nothing_in_place(name: str) -> None:
+    model = network(name)
+    separated, calls = Separated(Graphs(model).current()), []
+    for path, module in separated.layers.named_children():
+        module.register_forward_hook(lambda *_, path=path: calls.append(path))
+        assert not getattr(module, "inplace", False)
+    separated(torch.randn(1, 3, 32, 32).double(), torch.tensor([0]))
+    assert sorted(calls) == sorted(path for path, _ in separated.layers.named_children())
+    relus = [module for module in separated.layers if isinstance(module, nn.ReLU)]
+    assert len(set(map(id, relus))) == len(relus)
+
+
+def test_weights_are_shared_and_nothing_else() -> None:
+    model = network("resnet20")
+    fired: list[int] = []
+    model.layer1.register_forward_hook(lambda *_: fired.append(1))
+    model.conv1.register_forward_hook(lambda *_: fired.append(1))
+    separated = Separated(Graphs(model).current())
+    images, target = torch.randn(1, 3, 32, 32).double(), torch.tensor([0])
+    before = separated(images, target)
+    assert not fired
+    for layer in separated.layers.children():
+        layer.rule = "a rule"
+        layer.register_forward_hook(lambda *_: None)
+    assert not any(hasattr(module, "rule") for module in model.modules())
+    assert sum(len(module._forward_hooks) for module in model.modules()) == 2
+    with torch.no_grad():
+        model.conv1.weight.mul_(2)
+    assert not torch.equal(separated(images, target), before)
+
+
+def test_graph_is_read_anew_when_a_module_was_replaced() -> None:
+    model = network("functional")
+    graphs = Graphs(model)
+    first = graphs.current()
+    assert graphs.current() is first
+    model.head = nn.Linear(16, 3).double()
+    second = graphs.current()
+    assert second is not first
+    assert Separated(second)(torch.randn(1, 3, 32, 32).double(), torch.tensor([2])).shape == (1,)
