@@ -92,6 +92,23 @@ def test_every_photograph_gets_a_folder_with_what_the_methods_give(
         assert {path.name for path in folder.iterdir()} == {*names, "panel.png"}
 
 
+def test_another_run_in_the_same_folder_leaves_no_pictures_of_the_first(
+    weights: Path, photos: Path, tmp_path: Path
+) -> None:
+    run = explain(tmp_path, weights, photos / "china.jpg")
+    explain(tmp_path, weights, photos / "china.jpg", methods=("gradient",))
+    names = {"gradient.png", "gradient_map.png", "gradient_overlay.png", "gradient.safetensors"}
+    assert {path.name for path in (run / "china").iterdir()} == names
+
+
+def test_maps_from_a_file_are_looked_up_by_position(weights: Path, photos: Path, tmp_path: Path) -> None:
+    maps = torch.rand(3, 32, 32)
+    np.save(tmp_path / "maps.npy", maps.numpy())
+    run = explain(tmp_path, weights, photos, f"method.path={tmp_path / 'maps.npy'}", methods=("file",))
+    for position, name in enumerate(("china", "flower", "flower-2")):
+        torch.testing.assert_close(heatmap(run / name / "file.safetensors")[0], maps[position])
+
+
 def test_a_class_may_be_named(network: nn.Module, weights: Path, photos: Path, tmp_path: Path) -> None:
     run = explain(tmp_path, weights, photos / "china.jpg", "target=7", methods=("gradient",))
     (row,) = json.loads((run / "summary.json").read_text())["photos"]

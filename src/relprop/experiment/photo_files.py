@@ -60,6 +60,8 @@ class PhotoFiles:
         """Write and log one; a heatmap that is not finite is left out and named."""
         folder = self._folder_for(photo.path)
         folder.mkdir(parents=True, exist_ok=True)
+        for earlier in (*folder.glob("*.png"), *folder.glob("*.safetensors")):  # another run's, perhaps of more methods
+            earlier.unlink()
         finite = {name: heatmap for name, heatmap in photo.heatmaps.items() if bool(heatmap.isfinite().all())}
         broken = [name for name in photo.heatmaps if name not in finite]
         for name in broken:

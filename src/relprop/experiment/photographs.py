@@ -28,7 +28,7 @@ from relprop.inference import evaluation_mode, exact_float32
 from relprop.loggers import close
 from relprop.provenance import provenance
 from relprop.results import device_name
-from relprop.resuming import SUMMARY, write_json
+from relprop.resuming import SUMMARY, hold, write_json
 
 log = logging.getLogger(__name__)
 
@@ -37,47 +37,69 @@ TOP = 5
 
 @dataclass(frozen=True)
 class Photo:
-    """A file and what the network sees of it, uint8 (3, S, S)."""
+    """A file, its position among all, and what the network sees of it, uint8 (3, S, S)."""
 
     path: Path
+    position: int
     pixels: Tensor
+
+
+@dataclass(frozen=True)
+class Looker:
+    """A network with the methods that explain it, on `device`; `target` is None for the predicted class."""
+
+    network: nn.Module
+    methods: Mapping[str, Method]
+    data: ImageDataModule
+    target: int | None
+    device: torch.device
+
+    def __call__(self, photos: Sequence[Photo]) -> Iterator[Explained]:
+        """Classes and heatmaps of a batch of photographs."""
+        pixels = torch.stack([photo.pixels for photo in photos]).to(self.device)
+        positions = torch.tensor([photo.position for photo in photos], device=self.device)
+        images = self.data.on_after_batch_transfer(Batch(pixels, positions, positions)).images
+        with torch.no_grad(), evaluation_mode(self.network), exact_float32(self.device):
+            probabilities = self.network(images).softmax(1)
+        classes = probabilities.argmax(1) if self.target is None else torch.full_like(positions, self.target)
+        maps = {
+            name: method(images, classes, positions).detach().float().cpu() for name, method in self.methods.items()
+        }
+        top = probabilities.topk(min(TOP, probabilities.shape[1]))
+        for i, photo in enumerate(photos):
+            yield Explained(
+                photo.path,
+                photo.pixels.float() / 255,
+                int(classes[i]),
+                float(probabilities[i, classes[i]]),
+                list(zip(top.indices[i].tolist(), top.values[i].tolist(), strict=True)),
+                {name: each[i] for name, each in maps.items()},
+            )
 
 
 def explain_photos(configs: Sequence[DictConfig], checkpoint: Path | None) -> None:
     """Explain the photographs `config.image` by the method of each of the configs, which are equal but for that.
 
     `checkpoint` is what `choose_checkpoint` gives. Writes pictures, maps and the top-5 into `config.run_dir`; what they
-    are is said in `photo_files`. A file that cannot be read is named and left out; raises `UserError` at the end if
-    there were any, at once if there is nothing else.
+    are is said in `photo_files`. Maps from a file are looked up by the photographs' positions. A file that cannot be
+    read is named and left out; raises `UserError` at the end if there were any, at once if there is nothing else.
     """
-    config, origin, began = configs[0], provenance(), time.perf_counter()
+    config, origin, began, folder = configs[0], provenance(), time.perf_counter(), Path(configs[0].run_dir)
     paths = find_images(str(config.image))
     data = build_data(config)
     target = None if config.target == "predicted" else class_index(config.target, data.class_names)
     to_fit_on = [images_for_patterns(each) for each in configs]
-    network, checkpoint = network_for(config, checkpoint, data)
-    folder = Path(config.run_dir)
-    start(_joined(configs), folder)
-    device = torch.device("cpu" if on_cpu(config) else "cuda")
-    network = network.to(device)
-    methods: dict[str, Method] = {}
-    for each, images in zip(configs, to_fit_on, strict=True):
-        options = options_of(each.method)
-        if images is not None:
-            options["patterns"] = fitted_patterns(each, network, images, folder / "patterns.safetensors", False)
-        methods[each.method.name] = build_method(each, network, data, options)
-    said = {each.method.name: describe_method(each, methods[each.method.name].pipeline) for each in configs}
-    files = PhotoFiles(folder, said, f"{config.model.name} on {data.name}", data.class_names)
-    logger = build_logger_for(config, folder)
-    refused: dict[Path, str] = {}
-    for photos in _readable(paths, config.batch_size, data.image_size, refused):
-        for explained in _explain(photos, network, methods, data, target, device):
-            files.write(explained, logger)
-    close([logger])
-    _finish(
-        files,
-        refused,
-        {
+    with hold(folder):
+        network, checkpoint = network_for(config, checkpoint, data)
+        start(_joined(configs), folder)
+        device = torch.device("cpu" if on_cpu(config) else "cuda")
+        network = network.to(device)
+        built = [_method(each, network, data, images, folder) for each, images in zip(configs, to_fit_on, strict=True)]
+        methods = {each.method.name: method for each, method in zip(configs, built, strict=True)}
+        said = {each.method.name: describe_method(each, methods[each.method.name].pipeline) for each in configs}
+        files = PhotoFiles(folder, said, f"{config.model.name} on {data.name}", data.class_names)
+        refused = _work_through(paths, config, Looker(network, methods, data, target, device), files)
+        about = {
             "model": config.model.name,
             "dataset": data.name,
             "weights": checkpoint.name if checkpoint else "torchvision",
@@ -86,52 +108,37 @@ def explain_photos(configs: Sequence[DictConfig], checkpoint: Path | None) -> No
             "seed": config.seed,
             "device": device_name(device),
             **origin,
-        },
-    )
+        }
+        _finish(files, refused, about)
 
 
-def _explain(
-    photos: Sequence[Photo],
-    network: nn.Module,
-    methods: Mapping[str, Method],
-    data: ImageDataModule,
-    target: int | None,
-    device: torch.device,
-) -> Iterator[Explained]:
-    """Classes and heatmaps of a batch of photographs."""
-    pixels = torch.stack([photo.pixels for photo in photos]).to(device)
-    unknown = torch.zeros(len(photos), dtype=torch.long, device=device)
-    images = data.on_after_batch_transfer(Batch(pixels, unknown, unknown)).images
-    with torch.no_grad(), evaluation_mode(network), exact_float32(device):
-        probabilities = network(images).softmax(1)
-    classes = probabilities.argmax(1) if target is None else torch.full_like(unknown, target)
-    heatmaps = {name: method(images, classes).detach().float().cpu() for name, method in methods.items()}
-    top = probabilities.topk(min(TOP, probabilities.shape[1]))
-    for i, photo in enumerate(photos):
-        yield Explained(
-            photo.path,
-            photo.pixels.float() / 255,
-            int(classes[i]),
-            float(probabilities[i, classes[i]]),
-            list(zip(top.indices[i].tolist(), top.values[i].tolist(), strict=True)),
-            {name: maps[i] for name, maps in heatmaps.items()},
-        )
+def _method(
+    config: DictConfig, network: nn.Module, data: ImageDataModule, to_fit_on: ImageDataModule | None, folder: Path
+) -> Method:
+    """The config's method, its patterns fitted if it needs some."""
+    options = options_of(config.method)
+    if to_fit_on is not None:
+        options["patterns"] = fitted_patterns(config, network, to_fit_on, folder / "patterns.safetensors", False)
+    return build_method(config, network, data, options)
 
 
-def _readable(paths: Sequence[Path], size: int, side: int, refused: dict[Path, str]) -> Iterator[list[Photo]]:
-    """Batches of up to `size` photographs; what cannot be read goes to `refused`, with the reason."""
-    cut, batch = single_cut(side), []
-    for path in with_progress(paths, "explaining"):
-        try:
-            batch.append(Photo(path, cut(read_photo(path))))
-        except UserError as error:
-            log.warning("left out: %s", error)
-            refused[path] = str(error)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+def _work_through(paths: Sequence[Path], config: DictConfig, look: Looker, files: PhotoFiles) -> dict[Path, str]:
+    """Write and log what is found, batch by batch; give what cannot be read, with the reasons."""
+    logger, refused = build_logger_for(config, files.folder), dict[Path, str]()
+    cut, size = single_cut(look.data.image_size), config.batch_size
+    numbered = list(enumerate(paths))
+    for batch in with_progress([numbered[i : i + size] for i in range(0, len(paths), size)], "explaining"):
+        photos = []
+        for position, path in batch:
+            try:
+                photos.append(Photo(path, position, cut(read_photo(path))))
+            except UserError as error:
+                log.warning("left out: %s", error)
+                refused[path] = str(error)
+        for explained in look(photos) if photos else ():
+            files.write(explained, logger)
+    close([logger])
+    return refused
 
 
 def _joined(configs: Sequence[DictConfig]) -> DictConfig:
@@ -141,7 +148,7 @@ def _joined(configs: Sequence[DictConfig]) -> DictConfig:
     return OmegaConf.create({**plain(configs[0]), "method": [plain(each.method) for each in configs]})
 
 
-def _finish(files: "PhotoFiles", refused: Mapping[Path, str], facts: dict[str, Any]) -> None:
+def _finish(files: PhotoFiles, refused: Mapping[Path, str], facts: dict[str, Any]) -> None:
     left_out = [{"file": str(path), "reason": reason} for path, reason in refused.items()]
     write_json({"photos": files.rows, "refused": left_out, **facts}, files.folder / SUMMARY)
     if files.rows:
