@@ -33,13 +33,24 @@ def test_half_a_cifar10_folder(split: str, part: str, tmp_path: Path) -> None:
     require_folders("cifar10", tmp_path, [split])
 
 
-def test_cub_is_refused_until_all_of_it_is_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("split", "part"), [("train", "train"), ("val", "val"), ("test", "val")])
+def test_imagenet_that_is_not_unpacked(split: str, part: str, tmp_path: Path) -> None:
+    (tmp_path / "imagenet").mkdir()
+    (tmp_path / "imagenet" / f"ILSVRC2012_img_{part}.tar").touch()
+    with pytest.raises(UserError, match=rf"unpack it, with .*ImageNet\('{tmp_path}/imagenet', '{part}'\)"):
+        require_folders("imagenet", tmp_path, [split])
+    (tmp_path / "imagenet" / part / "n01440764").mkdir(parents=True)
+    require_folders("imagenet", tmp_path, [split])
+
+
+def test_cub_can_be_downloaded_but_not_in_part(tmp_path: Path) -> None:
+    require_folders("cub", tmp_path, ["test"])
     folder = tmp_path / "CUB_200_2011"
-    with pytest.raises(UserError, match=rf"There is no CUB-200-2011 at {folder}; get \S+ from https://data\.caltech\."):
-        require_folders("cub", tmp_path, ["test"])
     folder.mkdir()
     for part in ("images", "images.txt", "train_test_split.txt", "bounding_boxes.txt"):
-        with pytest.raises(UserError, match=rf"{folder / part} is missing; unpack all of CUB_200_2011\.tgz"):
+        with pytest.raises(
+            UserError, match=rf"{folder / part} is missing; unpack all of https://data\.caltech\.edu/\S+"
+        ):
             require_folders("cub", tmp_path, ["test"])
         (folder / part).touch()
     require_folders("cub", tmp_path, ["train", "val", "test"])

@@ -7,16 +7,16 @@ from relprop.errors import UserError
 
 CIFAR10_LAYOUT = "cifar10/{train,test}/CLASS/*"
 CUB_FOLDER = "CUB_200_2011"  # as its authors' archive unpacks
-_CUB_URL = "https://data.caltech.edu/records/65de6-vp158"
+CUB_URL = "https://data.caltech.edu/records/65de6-vp158/files/CUB_200_2011.tgz"
 
 
 def require_folders(dataset: str, data_dir: str | Path, splits: Iterable[str]) -> None:
     """Raise `UserError` if images of the splits "train", "val" or "test" are expected in a folder that is not there.
 
-    The digits need none; CIFAR-10 is downloaded unless `data_dir/cifar10` is a folder.
+    The digits need none; what can be downloaded is, unless its folder is there, which must then be whole.
     """
     root = Path(data_dir).expanduser() / dataset
-    if dataset == "cub":
+    if dataset == "cub" and (root.parent / CUB_FOLDER).exists():
         _require_cub(root.parent / CUB_FOLDER)
     if dataset == "imagenet":
         for part in {"train" if split == "train" else "val" for split in splits}:
@@ -28,6 +28,12 @@ def require_folders(dataset: str, data_dir: str | Path, splits: Iterable[str]) -
 
 
 def _require_imagenet(folder: Path) -> None:
+    root, part = folder.parent, folder.name
+    if not folder.is_dir() and (root / f"ILSVRC2012_img_{part}.tar").is_file():
+        raise UserError(
+            f"{root} holds ILSVRC2012_img_{part}.tar, but not {folder}; unpack it, with ILSVRC2012_devkit_t12.tar.gz "
+            f"beside it, by: python -c \"from torchvision.datasets import ImageNet; ImageNet('{root}', '{part}')\""
+        )
     if not folder.is_dir():
         raise UserError(
             f"There is no ImageNet at {folder}; request it from https://image-net.org and unpack it as "
@@ -38,11 +44,8 @@ def _require_imagenet(folder: Path) -> None:
 
 
 def _require_cub(folder: Path) -> None:
-    if not folder.is_dir():
-        raise UserError(
-            f"There is no CUB-200-2011 at {folder}; get CUB_200_2011.tgz from {_CUB_URL} and unpack it in "
-            f"{folder.parent}, or give another data_dir."
-        )
     for part in ("images", "images.txt", "train_test_split.txt", "bounding_boxes.txt"):
         if not (folder / part).exists():
-            raise UserError(f"{folder / part} is missing; unpack all of CUB_200_2011.tgz from {_CUB_URL}.")
+            raise UserError(
+                f"{folder / part} is missing; unpack all of {CUB_URL}, or move {folder} away to have it downloaded."
+            )

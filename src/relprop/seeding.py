@@ -1,7 +1,8 @@
-"""Random numbers that depend on an image and a seed only, so that no batch or order of images changes them."""
+"""Seeds made of what random numbers may depend on, so that no batch and no order of images changes them."""
 
 from zlib import crc32
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,3 +14,8 @@ def image_generator(image: Tensor, seed: int, purpose: str = "") -> torch.Genera
     """
     content = image.detach().float().cpu().contiguous().view(torch.int32).sum(dtype=torch.int64).item()
     return torch.Generator().manual_seed(hash((seed, content, crc32(purpose.encode()))) & 0x7FFF_FFFF_FFFF_FFFF)
+
+
+def mixed_seed(*numbers: int) -> int:
+    """A seed of 64 bits made of numbers of at least 0, as unlike those of neighbouring numbers as any two."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])

@@ -1,10 +1,16 @@
+from itertools import chain
+from types import SimpleNamespace
+
 import lightning as L
 import pytest
 import torch
 from torch import nn
 
 from relprop.data import Batch, build_datamodule
-from relprop.data.base import EpochShuffle, ImageDataModule, TensorImages
+from relprop.data.base import ImageDataModule
+from relprop.data.memory import TensorImages
+from relprop.data.order import EpochShuffle
+from relprop.errors import UserError
 
 pytestmark = [
     # Lightning advises worker processes on machines with many cores; images held in memory need none.
@@ -25,7 +31,7 @@ class Ramp(ImageDataModule):
         self.loaded = [*getattr(self, "loaded", []), split]
         return {split: TensorImages(images, torch.arange(12) % 3)}
 
-    def augment(self, images):
+    def augment(self, images, draws):
         return images * 0
 
 
@@ -84,11 +90,11 @@ def test_only_training_images_are_augmented(recorded):
 
 
 def test_every_epoch_has_its_own_order(recorded):
-    batches, _ = recorded
+    batches, data = recorded
     seen = torch.cat([batch.indices for batch in batches["train"]]).tolist()
     assert sorted(seen[:12]) == sorted(seen[12:]) == list(range(12))
     assert seen[:12] != seen[12:]
-    second = EpochShuffle(12, seed=0)
+    second = EpochShuffle(data.split("train"), seed=0)
     second.set_epoch(1)
     assert seen[12:] == list(second)
 
@@ -112,7 +118,7 @@ def test_order_depends_on_seed_and_epoch_only():
 
 
 def _order(seed, epoch):
-    sampler = EpochShuffle(50, seed)
+    sampler = EpochShuffle(TensorImages(torch.zeros(50, 3, 1, 1), torch.zeros(50)), seed)
     sampler.set_epoch(epoch)
     return list(sampler)
 
@@ -141,3 +147,28 @@ def test_setup_without_a_stage_reads_all():
 
 def test_workers_are_not_started_for_images_in_memory():
     assert build_datamodule("digits", num_workers=4).test_dataloader().num_workers == 0
+
+
+def test_per_class_and_limit_exclude_each_other():
+    with pytest.raises(UserError, match="limit=6 and per_class=2 both choose test images"):
+        Ramp(limit=6, per_class=2)
+    data = Ramp(per_class=2, batch_size=4)
+    assert data.test_size == 6 and [len(batch) for batch in data.test_batches()] == [4, 2]
+    served = torch.cat([batch.indices for batch in data.test_dataloader()])
+    assert served.tolist() == [*chain(*data.test_batches())]
+    assert (served % 3).bincount().tolist() == [2, 2, 2]
+
+
+def test_another_size_of_images_that_have_one_is_refused():
+    with pytest.raises(UserError, match="image_size=64 was given, but the images of digits have 32"):
+        build_datamodule("digits", image_size=64)
+
+
+def test_processes_share_test_and_validation_images_without_repeating_any():
+    parts = []
+    for process in range(3):
+        data = Ramp(batch_size=3)
+        data.trainer = SimpleNamespace(global_rank=process, world_size=3, training=False)
+        loaders = (data.val_dataloader(), data.test_dataloader())
+        parts.append([torch.cat([batch.indices for batch in loader]).tolist() for loader in loaders])
+    assert [sorted(chain(*(part[i] for part in parts))) for i in range(2)] == [list(range(12))] * 2

@@ -1,3 +1,7 @@
+import hashlib
+import tarfile
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 
 import numpy as np
@@ -6,14 +10,14 @@ import torch
 from lightning.fabric.utilities import move_data_to_device
 from PIL import Image
 
-from relprop.data import build_datamodule
-from relprop.data.birds import BIRDS
+from relprop.data import build_datamodule, cub
+from relprop.data.birds import BIRDS, PARTS
 from relprop.errors import UserError
 
 # Three classes of the 200, by number, each with 20 training images, every third one of the 30 being for the test.
 CLASSES = {3: "Sooty_Albatross", 22: "Chuck_will_Widow", 200: "Common_Yellowthroat"}
-# Of their training images those with the lowest SHA-256 of their names below images/.
-HELD_OUT = ["0013", "0023", "0014", "0023", "0011", "0020"]
+# Of their training images those with the lowest SHA-256 of the seed, 0, a space, and their names below images/.
+HELD_OUT = ["0022", "0028", "0010", "0025", "0004", "0020"]
 OFFICIAL = {
     1: "Black_footed_Albatross",
     50: "Eared_Grebe",
@@ -25,9 +29,19 @@ OFFICIAL = {
 
 @pytest.fixture
 def folder(tmp_path):
-    """The official layout; red is the class's number, and a box's left and top are the image's number."""
+    """The official layout; red is the class's number, and a box's left and top are the image's number.
+
+    Part k is 10·k pixels to the right and below of that, and visible if k > image mod 15.
+    """
     root = tmp_path / "CUB_200_2011"
-    lists = {"images": [], "image_class_labels": [], "train_test_split": [], "bounding_boxes": []}
+    lists = {
+        "images": [],
+        "image_class_labels": [],
+        "train_test_split": [],
+        "bounding_boxes": [],
+        "parts/part_locs": [],
+    }
+    (root / "parts").mkdir(parents=True)
     for number, name in CLASSES.items():
         bird = f"{number:03}.{name}"
         (root / "images" / bird).mkdir(parents=True)
@@ -39,6 +53,10 @@ def folder(tmp_path):
             lists["image_class_labels"].append(f"{image} {number}")
             lists["train_test_split"].append(f"{image} {int(i % 3 > 0)}")
             lists["bounding_boxes"].append(f"{image} {image}.0 {image}.5 100.0 80.0")
+            for k in range(1, 16):
+                visible = k > image % 15
+                place = f"{image + 10 * k}.0 {image + 10 * k}.25" if visible else "0.0 0.0"
+                lists["parts/part_locs"].append(f"{image} {k} {place} {int(visible)}")
     for name, lines in lists.items():
         (root / f"{name}.txt").write_text("\n".join(lines) + "\n")
     return root
@@ -90,10 +108,18 @@ def test_held_out_images_stay_the_same(folder):
     assert [name[-8:-4] for name in held_out] == HELD_OUT
     for file in folder.glob("*.txt"):  # the other classes first, then without one of them
         file.write_text("\n".join(reversed(file.read_text().splitlines())))
-    assert sorted(data_of(folder, seed=1).split("val").names.tolist()) == held_out
+    assert sorted(data_of(folder).split("val").names.tolist()) == held_out
     lines = [line for line in (folder / "images.txt").read_text().splitlines() if "003." not in line]
     (folder / "images.txt").write_text("\n".join(lines))
     assert sorted(data_of(folder).split("val").names.tolist()) == held_out[2:]
+
+
+def test_each_seed_holds_out_others_and_in_the_end_all(folder):
+    chosen = [frozenset(data_of(folder, seed=seed).split("val").names.tolist()) for seed in range(60)]
+    assert len(set(chosen)) == 60
+    assert all(len(names) == 6 for names in chosen)
+    assert len(frozenset.union(*chosen)) == 60
+    assert data_of(folder, seed=59).split("test").names.tolist() == data_of(folder).split("test").names.tolist()
 
 
 def test_a_single_training_image_is_trained_on(folder):
@@ -121,19 +147,110 @@ def test_boxes_come_with_val_and_test_and_reach_the_device(folder, num_workers):
     assert move_data_to_device(train, torch.device("meta")).boxes is None
 
 
-def test_training_images_are_mirrored(folder):
-    gradient = torch.arange(224.0).expand(64, 3, 224, 224)
-    torch.manual_seed(0)
-    changed = build_datamodule("cub").augment(gradient)
-    mirrored = (changed[:, 0, 0, 0] == 223).sum().item()
-    assert 16 < mirrored < 48
-    assert (changed[:, 0, 0, 0] == 0).sum().item() == 64 - mirrored
+def test_parts_come_with_val_and_test(folder):
+    data = data_of(folder, batch_size=100)
+    (train,), (val,), (test,) = data.train_dataloader(), data.val_dataloader(), data.test_dataloader()
+    assert train.parts is None
+    assert val.parts.shape == (6, 15, 3) and len(data.part_names) == 15
+    expected = torch.zeros(30, 15, 3)
+    images = [30 * bird + i + 1 for bird in range(3) for i in range(0, 30, 3)]
+    for row, image in enumerate(images):
+        for k in range(1 + image % 15, 16):
+            place = image + 10 * k - 16  # of 256 pixels 16 are cut off at each side
+            if 0 <= place < 224 - 0.25:
+                expected[row, k - 1] = torch.tensor([place, place + 0.25, 1])
+    torch.testing.assert_close(test.parts, expected, rtol=0, atol=1e-4)
+    assert 0 < expected[..., 2].sum() < 30 * 15
+    moved = move_data_to_device(data.on_after_batch_transfer(test), torch.device("meta"))
+    assert moved.parts.device.type == "meta"
+    assert (data.on_after_batch_transfer(test).parts == test.parts).all()
 
 
-def test_missing_data_set_says_where_to_get_it(tmp_path):
-    with pytest.raises(
-        UserError, match=r"no CUB-200-2011 at \S+/CUB_200_2011; .*https://data\.caltech\.edu/records/65de6-vp158 "
-    ):
+def test_without_parts_there_are_boxes_and_a_word_about_it(folder, caplog):
+    path = folder / "parts" / "part_locs.txt"
+    path.unlink()
+    path.parent.rmdir()
+    data = data_of(folder, batch_size=100)
+    with caplog.at_level("INFO", "relprop.data.cub"):
+        data.setup()
+        (test,) = data.test_dataloader()
+    assert test.parts is None and test.boxes.shape == (30, 4)
+    assert caplog.messages == [f"{path} is missing: the birds come without their parts"]
+
+
+def test_boxes_and_parts_of_another_size(folder):
+    (whole,), (half,) = (data_of(folder, batch_size=100, image_size=size).test_dataloader() for size in (224, 112))
+    assert half.images.shape == (30, 3, 112, 112)
+    torch.testing.assert_close(half.boxes, whole.boxes / 2, rtol=0, atol=1e-4)
+    assert torch.equal(half.parts[..., 2], whole.parts[..., 2])
+    torch.testing.assert_close(half.parts[..., :2], whole.parts[..., :2] / 2, rtol=0, atol=1e-4)
+
+
+def test_training_images_are_mirrored_and_cut_by_chance(folder):
+    gradient = torch.arange(224.0).expand(4, 3, 224, 224)
+    data = data_of(folder)
+    changed = data.augment(gradient, torch.tensor([[0.1], [0.9], [0.4], [0.6]]))
+    assert sorted(changed[:, 0, 0, 0].tolist()) == [0, 0, 223, 223]
+    images = data.split("train")
+    Image.linear_gradient("L").save(folder / "images" / images.names[0])
+    cuts = []
+    for epoch in (0, 1, 0):
+        images.epoch.fill_(epoch)
+        cuts.append(images.__getitems__([0]).images)
+    assert torch.equal(cuts[0], cuts[2]) and not torch.equal(cuts[0], cuts[1])
+
+
+def archive_of(folder):
+    with tarfile.open(fileobj=(buffer := BytesIO()), mode="w:gz") as tar:
+        tar.add(folder, "CUB_200_2011")
+    return buffer.getvalue()
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.server.asked.append(self.path)
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(self.server.content)
+
+    def log_message(self, *args):
+        """Say nothing."""
+
+
+@pytest.fixture
+def server(folder, monkeypatch):
+    """Has the data set, as the official server does; the path of the address and the checksum are made to fit."""
+    monkeypatch.setenv("no_proxy", "*")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as started:
+        started.asked, started.content = [], archive_of(folder)
+        monkeypatch.setattr(cub, "CUB_URL", f"http://127.0.0.1:{started.server_port}/{cub.CUB_URL.rpartition('/')[2]}")
+        monkeypatch.setattr(cub, "_MD5", hashlib.md5(started.content).hexdigest())
+        threading.Thread(target=started.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield started
+        started.shutdown()
+
+
+@pytest.mark.parametrize("ask", [lambda data: data.setup("test"), lambda data: data.split("val")])
+def test_missing_data_set_is_downloaded_once(folder, server, tmp_path, ask):
+    data = build_datamodule("cub", data_dir=tmp_path / "new")
+    data.prepare_data()  # as a trainer does, before setup
+    ask(data)
+    ask(build_datamodule("cub", data_dir=tmp_path / "new"))
+    assert server.asked == ["/CUB_200_2011.tgz"]
+    assert data.split("test").names.tolist() == data_of(folder).split("test").names.tolist()
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["CUB_200_2011"]
+
+
+def test_whoever_asks_first_downloads(server, tmp_path):
+    build_datamodule("cub", data_dir=tmp_path / "new").setup("test")  # without a trainer
+    assert server.asked == ["/CUB_200_2011.tgz"]
+
+
+def test_data_set_out_of_reach_says_where_to_get_it(tmp_path, monkeypatch):
+    assert cub.CUB_URL == "https://data.caltech.edu/records/65de6-vp158/files/CUB_200_2011.tgz"
+    monkeypatch.setattr(cub, "CUB_URL", "http://127.0.0.1:1/CUB_200_2011.tgz")
+    where = rf"made from {cub.CUB_URL} .* put it at {tmp_path}/CUB_200_2011\.tgz"
+    with pytest.raises(UserError, match=rf"^{tmp_path}/CUB_200_2011 is missing, .*{where}\.$"):
         build_datamodule("cub", data_dir=tmp_path).setup("test")
 
 
@@ -155,6 +272,8 @@ def test_missing_image_and_missing_class_are_named(folder):
         ("images.txt", "31 022", "31 a b 022", "line 31, must hold an image's number and 1 more, not '31 a b"),
         ("images.txt", "31 022", "\n31 022", "line 31, must hold an image's number and 1 more, not ''"),
         ("train_test_split.txt", "\n31 0\n", "\n", "train_test_split.txt has no line for image 31 of images.txt"),
+        ("parts/part_locs.txt", "\n31 4 71.0 71.25 1\n", "\n", "no line for image 31, part 4 of images.txt"),
+        ("parts/part_locs.txt", "\n31 4 71.0", "\n31 4", "line 454, must hold an image's number and 4 more"),
         ("bounding_boxes.txt", "31.0 31.5 100.0 80.0", "31.0 31.5 100.0", "line 31, must hold .* number and 4 more"),
         ("bounding_boxes.txt", "31 31.0", "31 left", r"must hold numbers only \(could not convert .*'left'\)"),
     ],
@@ -209,3 +328,16 @@ def test_real_boxes_hold_birds(data_dir):
         if (~inside).any():
             larger.append((image[inside].mean() > image[~inside].mean()).item())
     assert np.mean(larger) > 0.7
+
+
+@pytest.mark.data
+def test_real_parts_lie_on_birds(data_dir):
+    data = build_datamodule("cub", data_dir=data_dir, limit=50, batch_size=50)
+    lines = (data_dir / "CUB_200_2011" / "parts" / "parts.txt").read_text().splitlines()
+    assert lines == [f"{number} {name}" for number, name in enumerate(PARTS, 1)]
+    (batch,) = data.test_dataloader()
+    points, visible = batch.parts[..., :2], batch.parts[..., 2] == 1
+    assert 8 < visible.sum(1).float().mean() < 15  # a bird seen from one side shows one eye, one wing, one leg
+    assert (points[~visible] == 0).all()
+    inside = (points >= batch.boxes[:, None, :2] - 2) & (points <= batch.boxes[:, None, 2:] + 2)
+    assert inside.all(2)[visible].float().mean() > 0.98

@@ -1,25 +1,27 @@
 import csv
+from importlib.resources import files
 
 import pytest
 import torch
 from PIL import Image
+from torchvision.datasets import Imagenette
 
 from relprop.data import build_datamodule
+from relprop.data.imagenet import ImageNet
 from relprop.errors import UserError
 
-WNIDS = [f"n{i:08}" for i in range(1000)]
+WNIDS = files("timm.data._info").joinpath("imagenet_synsets.txt").read_text().split()
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two images of each of three classes, and the list of all; red is the class divided by ten."""
+    """Two images of each of three classes; red is the class divided by ten."""
     for part in ("train", "val"):
         for label in (3, 500, 999):
             (tmp_path / "imagenet" / part / WNIDS[label]).mkdir(parents=True)
             for i in range(2):
                 image = Image.new("RGB", (300 + i, 280), (label // 10, 100, 200))
                 image.save(tmp_path / "imagenet" / part / WNIDS[label] / f"{i}.png")
-    (tmp_path / "imagenet" / "wnids.txt").write_text("\n".join(reversed(WNIDS)) + "\n")
     return tmp_path
 
 
@@ -34,9 +36,13 @@ def test_class_index_is_the_position_among_all_wnids(folder, loader):
     assert sorted(batch.indices.tolist()) == list(range(6))
 
 
-def test_names_are_those_of_torchvisions_weights():
+def test_names_and_wnids_are_those_of_torchvisions_weights():
     names = build_datamodule("imagenet").class_names
     assert (len(names), names[0], names[999]) == (1000, "tench", "toilet tissue")
+    assert list(ImageNet.wnids) == WNIDS == sorted(WNIDS)
+    for wnid, (name, *_) in Imagenette._WNID_TO_CLASS.items():
+        found = names[ImageNet.wnids.index(wnid)]
+        assert found.lower() == name.lower()
 
 
 def test_centre_is_cut_from_the_short_side_of_256(folder):
@@ -61,24 +67,13 @@ def test_missing_data_set_says_where_it_was_looked_for(tmp_path):
         build_datamodule("imagenet", data_dir=tmp_path).setup("test")
 
 
-def test_without_all_classes_the_list_is_needed(folder):
-    (folder / "imagenet" / "wnids.txt").unlink()
-    with pytest.raises(UserError, match=r"exactly ImageNet's 1,000 class folders.*wnids\.txt"):
-        build_datamodule("imagenet", data_dir=folder).setup("test")
-
-
-def test_with_all_classes_the_list_is_not_needed(tmp_path):
-    for wnid in WNIDS:
-        (tmp_path / "imagenet" / "val" / wnid).mkdir(parents=True)
-        (tmp_path / "imagenet" / "val" / wnid / "x.JPEG").touch()
-    images = build_datamodule("imagenet", data_dir=tmp_path).split("val")
-    assert images.labels.tolist() == list(range(1000))
-
-
-def test_incomplete_list_is_refused(folder):
-    (folder / "imagenet" / "wnids.txt").write_text("n01440764\n")
-    with pytest.raises(UserError, match=r"wnids\.txt must hold the 1,000 WNIDs"):
-        build_datamodule("imagenet", data_dir=folder).setup("test")
+def test_archive_that_is_not_unpacked_comes_with_the_command(tmp_path):
+    (tmp_path / "imagenet").mkdir()
+    for part, stage in (("val", "test"), ("train", "fit")):
+        (tmp_path / "imagenet" / f"ILSVRC2012_img_{part}.tar").touch()
+        command = rf"from torchvision.datasets import ImageNet; ImageNet\('{tmp_path}/imagenet', '{part}'\)"
+        with pytest.raises(UserError, match=rf'ILSVRC2012_img_{part}\.tar, .* python -c "{command}"$'):
+            build_datamodule("imagenet", data_dir=tmp_path).setup(stage)
 
 
 def test_folder_that_is_no_class_is_named(folder):

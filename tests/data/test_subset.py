@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from relprop.data.subset import balanced_positions
+from relprop.data.subset import balanced_positions, last_tenth, positions_per_class
 
 
 def test_classes_are_equal_and_positions_ascend():
@@ -31,3 +31,36 @@ def test_any_count_is_met(count):
     labels = torch.tensor([0] * 3 + [2] * 7 + [5] * 20)  # classes 1, 3 and 4 have no image
     positions = balanced_positions(labels, count)
     assert len(set(positions)) == count
+
+
+def test_so_many_of_each_class_are_drawn_by_seed():
+    labels = torch.arange(20).repeat(30)
+    positions = positions_per_class(labels, 5, seed=0)
+    assert positions == sorted(set(positions))
+    assert labels[positions].bincount().tolist() == [5] * 20
+    assert positions == positions_per_class(labels, 5, seed=0) != positions_per_class(labels, 5, seed=1)
+
+
+def test_what_is_drawn_from_a_class_depends_on_no_other_class():
+    labels = torch.arange(4).repeat_interleave(9)
+    some = torch.where(labels == 2, 2, 7)
+    of_two = [p for p in positions_per_class(labels, 3, seed=4) if labels[p] == 2]
+    assert of_two == [p for p in positions_per_class(some, 3, seed=4) if labels[p] == 2]
+
+
+def test_every_image_of_a_class_may_be_drawn():
+    labels = torch.zeros(8, dtype=torch.int64)
+    assert {p for seed in range(60) for p in positions_per_class(labels, 2, seed)} == set(range(8))
+
+
+def test_a_class_with_too_few_images_gives_all_and_that_is_said(caplog):
+    labels = torch.tensor([0] * 2 + [1] * 9)
+    with caplog.at_level("WARNING"):
+        positions = positions_per_class(labels, 4, seed=0)
+    assert labels[positions].bincount().tolist() == [2, 4]
+    assert caplog.messages == ["1 classes have fewer than 4 test images and give all they have: 0"]
+
+
+def test_last_tenth_of_each_class_but_never_all_of_it():
+    labels = torch.tensor([0] * 20 + [1] * 3 + [2])
+    assert last_tenth(labels).nonzero().flatten().tolist() == [18, 19, 22]

@@ -1,17 +1,19 @@
-"""What all data sets share: batches, loaders, normalisation on the device, a fixed choice of test images."""
+"""What all data sets share: loaders, normalisation and augmentation on the device, a fixed choice of test images."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import lightning as L
-import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler, Subset
+from torch.utils.data import DataLoader, Sampler
 
-from relprop.data.subset import balanced_positions
+from relprop.data.cuts import Cut, middle_cut
+from relprop.data.images import Batch, ImageSet
+from relprop.data.order import EpochShuffle, draw_numbers
+from relprop.data.subset import balanced_positions, positions_per_class
 from relprop.errors import UserError
 
 Split = Literal["train", "val", "test"]
@@ -26,71 +28,17 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
-class Batch(NamedTuple):
-    """Images (N,3,H,W), uint8 from a loader, float32 normalised on the device; labels and indices int64 (N,).
-
-    An index is the image's position in its split: the same whatever the order and whatever part is used. Boxes of the
-    objects, where the data set has them, are float32 (N,4): left, top, right, bottom in pixels of these images.
-    """
-
-    images: Tensor
-    labels: Tensor
-    indices: Tensor
-    boxes: Tensor | None = None
-
-
-class ImageSet(Dataset[Batch], ABC):
-    """One split, with `labels` int64 (N,); a list of positions gives a whole batch, nothing to collate."""
-
-    labels: Tensor
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    @abstractmethod
-    def __getitems__(self, positions: list[int]) -> Batch:
-        """The images at these positions, uint8, in this order."""
-
-
-class TensorImages(ImageSet):
-    """Images uint8 (N,3,H,W) held in memory; a batch is one indexing."""
-
-    def __init__(self, images: Tensor, labels: Tensor) -> None:
-        self.images, self.labels = images, labels
-
-    def __getitems__(self, positions: list[int]) -> Batch:
-        indices = torch.tensor(positions)
-        return Batch(self.images[indices], self.labels[indices], indices)
-
-
-class EpochShuffle(Sampler[int]):
-    """Every position once, in an order that depends on seed and epoch only.
-
-    Lightning calls `set_epoch` before each epoch, so that a run that was killed and continues sees the
-    orders it would have seen, which a loader's own generator, starting anew, would not give.
-    """
-
-    def __init__(self, length: int, seed: int) -> None:
-        self.length, self.seed, self.epoch = length, seed, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Take the order of this epoch, counted from 0."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __iter__(self) -> Iterator[int]:
-        yield from np.random.default_rng((self.seed, self.epoch)).permutation(self.length).tolist()
-
-
 class ImageDataModule(L.LightningDataModule, ABC):
     """Images in train, val and test. A split is read when `setup` or its loader first asks for it.
 
-    Options: `data_dir` is the folder that holds all data sets; `batch_size`; `num_workers` is the number
-    of processes that read image files, of use only to data sets that are not held in memory; `seed`
-    chooses the training orders; `limit` makes the test loader use that many images, the same ones each
-    time, in equal numbers from all classes and evenly spread over each.
+    Options: `data_dir` is the folder that holds all data sets; `batch_size`; `num_workers` is the number of processes
+    that read image files, of use only to data sets that are not held in memory; `seed` chooses the training orders, the
+    augmentation, and the images of `per_class`. The test images are all, or `limit` of them, the same each time, as
+    many from each class and evenly spread over it, or `per_class` from each class, drawn by `seed`.
+    `image_size` is the side in pixels that a network sees, of photographs; None: the data set's own.
+
+    Under a trainer of several processes each gets its part of the images; the trainer must not share them out itself
+    (use_distributed_sampler=False). No global generator is used: what is random depends on seed, epoch and image.
     """
 
     name: str
@@ -98,7 +46,9 @@ class ImageDataModule(L.LightningDataModule, ABC):
     image_size: int  # side in pixels
     mean: tuple[float, float, float]  # per channel, of images in [0,1]
     std: tuple[float, float, float]
+    any_size = False  # whether images are cut to what `image_size` is given; else they have one size
     lazy = False  # whether image files are read batch by batch
+    draws_per_image = 0  # how many random numbers `augment` takes
 
     def __init__(
         self,
@@ -107,23 +57,40 @@ class ImageDataModule(L.LightningDataModule, ABC):
         num_workers: int = 0,
         seed: int = 0,
         limit: int | None = None,
+        per_class: int | None = None,
+        image_size: int | None = None,
     ) -> None:
         super().__init__()
         counts = {"batch_size": (batch_size, 1), "num_workers": (num_workers, 0), "seed": (seed, 0)}
         for option, (value, least) in counts.items():
             if value < least:
                 raise UserError(f"{option}={value} was given; it must be {least} or more.")
-        if limit is not None and limit < 1:
-            raise UserError(f"limit={limit} was given; it must be 1 or more, or None for all test images.")
+        for option, given in {"limit": limit, "per_class": per_class}.items():
+            if given is not None and given < 1:
+                raise UserError(f"{option}={given} was given; it must be 1 or more, or None for all test images.")
+        if limit is not None and per_class is not None:
+            raise UserError(f"limit={limit} and per_class={per_class} both choose test images; leave one of them out.")
         self.data_dir = Path(data_dir).expanduser()
-        self.batch_size, self.num_workers, self.seed, self.limit = batch_size, num_workers, seed, limit
+        self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
+        self.limit, self.per_class = limit, per_class
+        self._take_size(image_size)
         self._splits: dict[Split, ImageSet] = {}
+        self._used: list[int] | None = None
         self._served: list[int] | None = None
+        self._draws: tuple[int, Tensor] | None = None  # of an epoch
 
     @property
     def num_classes(self) -> int:
         """Number of classes; labels run from 0 to one less."""
         return len(self.class_names)
+
+    @property
+    def cut(self) -> Cut:
+        """What a network sees of a photograph: uint8 (3, image_size, image_size).
+
+        Where the data set has no photographs it is the middle square, averaged over the pixels that become one.
+        """
+        return middle_cut(self.image_size, self.image_size)
 
     @abstractmethod
     def load(self, split: Split) -> dict[Split, ImageSet]:
@@ -132,8 +99,15 @@ class ImageDataModule(L.LightningDataModule, ABC):
         Raises `UserError` if the data are missing or damaged.
         """
 
-    def augment(self, images: Tensor) -> Tensor:
-        """Training images float32 (N,3,H,W) in [0,1], on the device, changed at random; here left alone."""
+    def augment(self, images: Tensor, draws: Tensor) -> Tensor:
+        """Training images float32 (N,3,H,W) in [0,1], on the device, changed by random numbers; here left alone.
+
+        `draws` (N, draws_per_image) are uniform in [0,1).
+        """
+        return images
+
+    def frame(self, images: Tensor) -> Tensor:
+        """What the network sees of images (N,3,H,W) in validation and test; here all of it."""
         return images
 
     def split(self, split: Split) -> ImageSet:
@@ -150,23 +124,21 @@ class ImageDataModule(L.LightningDataModule, ABC):
     def train_dataloader(self) -> DataLoader[Batch]:
         """All training images, in a new order each epoch."""
         images = self.split("train")
-        return self._loader(images, EpochShuffle(len(images), self.seed))
+        return self._loader(images, EpochShuffle(images, self.seed, *self._process()))
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """All validation images in their order."""
-        return self._loader(self.split("val"))
+        images = self.split("val")
+        return self._loader(images, self._share(range(len(images))))
 
     @property
     def test_size(self) -> int:
-        """How many test images are used: all, or `limit`."""
-        total = len(self.split("test"))
-        return total if self.limit is None else min(self.limit, total)
+        """How many test images are used."""
+        return len(self._test_positions())
 
     def test_batches(self) -> list[list[int]]:
-        """Positions in the split of the test images, or of `limit` of them, in their order, batch by batch."""
-        positions = list(range(len(self.split("test"))))
-        if self.test_size < len(positions):
-            positions = balanced_positions(self.split("test").labels, self.test_size)
+        """Positions in the split of the test images that are used, in their order, batch by batch."""
+        positions = self._test_positions()
         return [positions[first : first + self.batch_size] for first in range(0, len(positions), self.batch_size)]
 
     def serve(self, batches: Sequence[int]) -> None:
@@ -174,15 +146,12 @@ class ImageDataModule(L.LightningDataModule, ABC):
         self._served = list(batches)
 
     def test_dataloader(self) -> DataLoader[Batch]:
-        """The test images in their order, or `limit` of them."""
+        """The test images that are used, in their order."""
         images = self.split("test")
         if self._served is not None:
             batches = self.test_batches()
             return self._loader(images, [batches[number] for number in self._served])
-        if self.test_size == len(images):
-            return self._loader(images)
-        # Subset hands positions in the split to __getitems__, so that a batch's indices are those.
-        return self._loader(Subset(images, balanced_positions(images.labels, self.test_size)))
+        return self._loader(images, self._share(self._test_positions()))
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int = 0) -> Batch:
         """From uint8 to normalised float32, augmented in training; Lightning calls it on the device.
@@ -191,7 +160,10 @@ class ImageDataModule(L.LightningDataModule, ABC):
         """
         images = batch.images.float() / 255
         if self.trainer is not None and self.trainer.training:
-            images = self.augment(images)
+            draws = self._draws_of(self.trainer.current_epoch, images.device)
+            images = self.augment(images, draws[batch.indices])
+        else:
+            images = self.frame(images)
         mean, std = self._statistics(images)
         return batch._replace(images=(images - mean) / std)
 
@@ -204,13 +176,54 @@ class ImageDataModule(L.LightningDataModule, ABC):
         mean, std = images.new_tensor([self.mean, self.std]).view(2, 3, 1, 1)
         return mean, std
 
-    def _loader(self, images: Dataset[Batch], order: Sampler[int] | list[list[int]] | None = None) -> DataLoader[Batch]:
-        """`order`: a sampler, or the positions in every batch; None: as they come."""
+    def _take_size(self, image_size: int | None) -> None:
+        if image_size is None:
+            return
+        if not self.any_size and image_size != self.image_size:
+            raise UserError(f"image_size={image_size} was given, but the images of {self.name} have {self.image_size}")
+        if image_size < 1:
+            raise UserError(f"image_size={image_size} was given; it must be 1 or more.")
+        self.image_size = image_size
+
+    def _draws_of(self, epoch: int, device: torch.device) -> Tensor:
+        """The random numbers of an epoch, (images, draws_per_image): the same whatever batch, process and device.
+
+        All of them are brought to the device, where a step then need not wait for the host.
+        """
+        if self._draws is None or self._draws[0] != epoch:
+            numbers = draw_numbers(self.seed, epoch, len(self.split("train")), self.draws_per_image)
+            self._draws = epoch, torch.from_numpy(numbers).to(device)
+        return self._draws[1]
+
+    def _test_positions(self) -> list[int]:
+        if self._used is None:
+            self._used = self._choose(self.split("test").labels)
+        return self._used
+
+    def _choose(self, labels: Tensor) -> list[int]:
+        if self.per_class is not None:
+            return positions_per_class(labels, self.per_class, self.seed)
+        if self.limit is not None and self.limit < len(labels):
+            return balanced_positions(labels, self.limit)
+        return list(range(len(labels)))
+
+    def _process(self) -> tuple[int, int]:
+        """The number of this process, and of how many."""
+        return (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
+
+    def _share(self, positions: Sequence[int]) -> Sequence[int]:
+        """Those for this process; each position is one process's."""
+        process, processes = self._process()
+        return positions[process::processes]
+
+    def _loader(self, images: ImageSet, order: Sampler[int] | Sequence[int] | list[list[int]]) -> DataLoader[Batch]:
+        """`order`: positions or a sampler of them, or the positions in every batch."""
         workers = self.num_workers if self.lazy else 0
+        in_batches = isinstance(order, list) and len(order) > 0 and isinstance(order[0], list)
         batches: dict[str, Any] = {"batch_size": self.batch_size, "sampler": order}
         return DataLoader(
             images,
-            **({"batch_sampler": order} if isinstance(order, list) else batches),
+            **({"batch_sampler": order} if in_batches else batches),
             num_workers=workers,
             persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),

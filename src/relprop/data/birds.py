@@ -1,4 +1,7 @@
-"""The 200 classes of Caltech-UCSD Birds-200-2011 as its classes.txt spells and orders them, the first one number 1."""
+"""The 200 classes of Caltech-UCSD Birds-200-2011 as its classes.txt spells and orders them, the first one number 1.
+
+And the 15 parts of each bird, as its parts/parts.txt does.
+"""
 
 _NAMES = """
 Black_footed_Albatross Laysan_Albatross Sooty_Albatross Groove_billed_Ani Crested_Auklet Least_Auklet Parakeet_Auklet
@@ -33,3 +36,20 @@ Pileated_Woodpecker Red_bellied_Woodpecker Red_cockaded_Woodpecker Red_headed_Wo
 Cactus_Wren Carolina_Wren House_Wren Marsh_Wren Rock_Wren Winter_Wren Common_Yellowthroat
 """
 BIRDS = tuple(_NAMES.split())
+PARTS = (
+    "back",
+    "beak",
+    "belly",
+    "breast",
+    "crown",
+    "forehead",
+    "left eye",
+    "left leg",
+    "left wing",
+    "nape",
+    "right eye",
+    "right leg",
+    "right wing",
+    "tail",
+    "throat",
+)

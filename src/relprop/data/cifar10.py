@@ -8,8 +8,11 @@ from torch import Tensor
 from torchvision import datasets
 
 from relprop.data.augment import random_crop, random_flip
-from relprop.data.base import IMAGENET_MEAN, IMAGENET_STD, ImageDataModule, ImageSet, Split, TensorImages
+from relprop.data.base import IMAGENET_MEAN, IMAGENET_STD, ImageDataModule, Split
 from relprop.data.files import class_files, read_rgb, visible, with_progress
+from relprop.data.images import ImageSet
+from relprop.data.memory import TensorImages
+from relprop.data.subset import last_tenth
 from relprop.errors import UserError
 from relprop.folders import CIFAR10_LAYOUT, require_folders
 
@@ -26,7 +29,13 @@ class Cifar10(ImageDataModule):
     name = "cifar10"
     class_names = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
     image_size = 32
+    draws_per_image = 3
     mean, std = IMAGENET_MEAN, IMAGENET_STD
+
+    def prepare_data(self) -> None:
+        """Download it if there is no folder of images; of several processes one does, and the others wait."""
+        if not (self.data_dir / "cifar10").is_dir():
+            _download(self.data_dir, train=True)
 
     def load(self, split: Split) -> dict[Split, ImageSet]:
         """The test images, or train and val together."""
@@ -39,15 +48,15 @@ class Cifar10(ImageDataModule):
             images, labels = _download(self.data_dir, train=part == "train")
         if part == "test":
             return {"test": TensorImages(images, labels)}
-        held_out = _last_tenth(labels)
+        held_out = last_tenth(labels)
         return {
             "train": TensorImages(images[~held_out], labels[~held_out]),
             "val": TensorImages(images[held_out], labels[held_out]),
         }
 
-    def augment(self, images: Tensor) -> Tensor:
+    def augment(self, images: Tensor, draws: Tensor) -> Tensor:
         """As He et al. 2015 §4.2: shifted by up to 4 pixels over zeros, and mirrored half of the time."""
-        return random_flip(random_crop(images, padding=4))
+        return random_flip(random_crop(images, draws[:, :2], padding=4), draws[:, 2])
 
 
 def _read_folder(folder: Path, classes: tuple[str, ...], size: int) -> tuple[Tensor, Tensor]:
@@ -79,12 +88,3 @@ def _download(data_dir: Path, train: bool) -> tuple[Tensor, Tensor]:
         ) from error
     images = torch.from_numpy(original.data).permute(0, 3, 1, 2).contiguous()
     return images, torch.tensor(original.targets)
-
-
-def _last_tenth(labels: Tensor) -> Tensor:
-    """Boolean (N,): the last tenth of each class, at least one image unless it is the only one."""
-    held_out = torch.zeros(len(labels), dtype=torch.bool)
-    for label in set(labels.tolist()):
-        members = torch.nonzero(labels == label).flatten()
-        held_out[members[1:][-max(len(members) // 10, 1) :]] = True
-    return held_out

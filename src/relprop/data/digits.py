@@ -5,7 +5,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from relprop.data.augment import random_crop
-from relprop.data.base import ImageDataModule, ImageSet, Split, TensorImages
+from relprop.data.base import ImageDataModule, Split
+from relprop.data.images import ImageSet
+from relprop.data.memory import TensorImages
 
 _HIGHEST = 16  # the digits' values count the inked pixels of a 4×4 block, 0 to 16
 
@@ -16,6 +18,7 @@ class Digits(ImageDataModule):
     name = "digits"
     class_names = tuple("0123456789")
     image_size = 32
+    draws_per_image = 2
     # Of the training images; a test holds them against the data.
     mean = (0.3049, 0.3049, 0.3049)
     std = (0.3234, 0.3234, 0.3234)
@@ -36,9 +39,9 @@ class Digits(ImageDataModule):
 
         return {"train": part(train), "val": part(val), "test": part(test)}
 
-    def augment(self, images: Tensor) -> Tensor:
+    def augment(self, images: Tensor, draws: Tensor) -> Tensor:
         """Shift each image by up to 3 pixels in each direction; no mirroring, since digits have a side."""
-        return random_crop(images, padding=3)
+        return random_crop(images, draws, padding=3)
 
 
 def _enlarge(pixels: Tensor, size: int) -> Tensor:

@@ -1,77 +1,79 @@
-"""Photographs of any size from image files, cut to 224×224, and the boxes of their objects with them."""
+"""Photographs of any size from image files, cut to equal squares."""
 
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.transforms import v2
-from torchvision.tv_tensors import BoundingBoxes
 
-from relprop.data.base import Batch, ImageSet
-from relprop.data.files import read_rgb
-
-SIDE = 224
-Cut = Callable[..., Any]  # a photograph of any size to uint8 (3,224,224); with its boxes, to both
-
-
-def photo_cut(train: bool) -> Cut:
-    """A random part for training; else the middle, as torchvision's weights were scored."""
-    if not train:
-        return _middle(256, SIDE)
-    cut: Cut = v2.Compose([v2.RandomResizedCrop(SIDE), v2.PILToTensor()])
-    return cut
-
-
-def single_cut(image_size: int) -> Cut:
-    """What a network for images of `image_size` pixels sees of a photograph: uint8 (3, image_size, image_size).
-
-    For 224 it is the cut of the test images; for other sizes, whose data sets have no photographs to cut, the middle
-    square, averaged over the pixels that become one.
-    """
-    return photo_cut(train=False) if image_size == SIDE else _middle(image_size, image_size)
-
-
-def _middle(resized: int, side: int) -> Cut:
-    """The shorter side becomes `resized` pixels, of which the middle `side` stay."""
-    cut: Cut = v2.Compose([v2.Resize(resized), v2.CenterCrop(side), v2.PILToTensor()])
-    return cut
+from relprop.data.augment import random_flip
+from relprop.data.base import IMAGENET_MEAN, IMAGENET_STD, ImageDataModule
+from relprop.data.cuts import SIDE, Cut, middle_cut, photo_cut
+from relprop.data.files import read_rgb, with_progress
+from relprop.data.images import Batch, ImageSet
+from relprop.data.memory import TensorImages
+from relprop.seeding import mixed_seed
 
 
 class Photos(ImageSet):
-    """Image files below a folder, decoded when asked for and made equal in size by `cut`."""
+    """Image files below a folder, decoded when asked for and made equal in size by `cut`.
 
-    def __init__(self, folder: Path, names: Sequence[str], labels: Tensor, cut: Cut) -> None:
-        self.folder, self.labels, self.cut = folder, labels, cut
+    With a `seed` what is random in the cut depends on it, the epoch and the image only, whichever process reads it.
+    """
+
+    def __init__(self, folder: Path, names: Sequence[str], labels: Tensor, cut: Cut, seed: int | None = None) -> None:
+        super().__init__()
+        self.folder, self.labels, self.cut, self.seed = folder, labels, cut, seed
         # One array: of a million strings each worker process would make a copy by counting references.
         self.names = np.array(names)
 
     def __getitems__(self, positions: list[int]) -> Batch:
-        images = torch.stack([self.cut(read_rgb(self.folder / self.names[i])) for i in positions])
+        images = torch.stack([self._image(i) for i in positions])
         indices = torch.tensor(positions)
         return Batch(images, self.labels[indices], indices)
 
-
-class BoxedPhotos(Photos):
-    """Photographs with a box each, (N,4) left, top, right, bottom in pixels of the file.
-
-    A batch's boxes are in pixels of its images: resized, shifted and clipped with them. The box of an object that the
-    cut has left out is empty.
-    """
-
-    def __init__(self, folder: Path, names: Sequence[str], labels: Tensor, cut: Cut, boxes: Tensor) -> None:
-        super().__init__(folder, names, labels, cut)
-        self.boxes = boxes
-
-    def __getitems__(self, positions: list[int]) -> Batch:
-        images, boxes = zip(*(self._cut_with_box(i) for i in positions), strict=True)
-        indices = torch.tensor(positions)
-        return Batch(torch.stack(images), self.labels[indices], indices, torch.cat(boxes))
-
-    def _cut_with_box(self, position: int) -> tuple[Tensor, Tensor]:
+    def _image(self, position: int) -> Tensor:
         photo = read_rgb(self.folder / self.names[position])
-        box = BoundingBoxes(self.boxes[position : position + 1], format="XYXY", canvas_size=(photo.height, photo.width))
-        image, cut_box = self.cut(photo, box)
-        return image, cut_box
+        with torch.random.fork_rng(devices=[], enabled=self.seed is not None):
+            if self.seed is not None:  # not torch.manual_seed, which seeds the generators of GPUs as well
+                torch.default_generator.manual_seed(mixed_seed(self.seed, int(self.epoch), position))
+            image: Tensor = self.cut(photo)
+        return image
+
+
+def decoded(photos: Photos, side: int) -> TensorImages:
+    """All of them read, at once, as squares: the middle after the shorter side has been made `side` pixels."""
+    cut = middle_cut(side, side)
+    images = torch.empty(len(photos), 3, side, side, dtype=torch.uint8)
+
+    def read(position: int) -> None:
+        images[position] = cut(read_rgb(photos.folder / photos.names[position]))
+
+    # Threads that silence warnings one over another leave them silenced; this puts the filters back.
+    with warnings.catch_warnings(), ThreadPoolExecutor() as threads:  # decoding and resizing let other threads run
+        done = threads.map(read, range(len(photos)))
+        for _ in with_progress(range(len(photos)), f"Reading {photos.folder}"):
+            next(done)
+    return TensorImages(images, photos.labels)
+
+
+class PhotoDataModule(ImageDataModule):
+    """Photographs read by worker processes, batch by batch, and cut to `image_size` pixels."""
+
+    mean, std = IMAGENET_MEAN, IMAGENET_STD
+    image_size = SIDE
+    any_size = True
+    lazy = True
+    draws_per_image = 1
+
+    def augment(self, images: Tensor, draws: Tensor) -> Tensor:
+        """Mirrored half of the time; the random cut is made when a file is read: a batch needs one size."""
+        return random_flip(images, draws[:, 0])
+
+    @property
+    def cut(self) -> Cut:
+        """What a network sees of a photograph in validation and test."""
+        return photo_cut(train=False, image_size=self.image_size)

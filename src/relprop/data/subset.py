@@ -1,7 +1,12 @@
 """A part of a labelled data set that stands for the whole."""
 
+import logging
+
+import numpy as np
 import torch
 from torch import Tensor
+
+log = logging.getLogger(__name__)
 
 
 def balanced_positions(labels: Tensor, count: int) -> list[int]:
@@ -15,6 +20,34 @@ def balanced_positions(labels: Tensor, count: int) -> list[int]:
     shares = _shares([len(positions) for positions in members], count)
     chosen = [m[_evenly_spread(len(m), share)] for m, share in zip(members, shares, strict=True)]
     return sorted(torch.cat(chosen).tolist())
+
+
+def positions_per_class(labels: Tensor, count: int, seed: int) -> list[int]:
+    """`count` positions from each class of labels (N,), ascending, drawn by `seed` without replacement.
+
+    What is drawn from a class does not depend on what other classes there are. A class with fewer images gives all it
+    has, which is said in the log.
+    """
+    chosen: list[int] = []
+    short: list[int] = []
+    for label in sorted(set(labels.tolist())):
+        members = torch.nonzero(labels == label).flatten().numpy()
+        if len(members) < count:
+            short.append(label)
+        chosen += np.random.default_rng((seed, label)).permutation(members)[:count].tolist()
+    if short:
+        first = f"{', '.join(map(str, short[:5]))}{', …' * (len(short) > 5)}"
+        log.warning("%d classes have fewer than %d test images and give all they have: %s", len(short), count, first)
+    return sorted(chosen)
+
+
+def last_tenth(labels: Tensor) -> Tensor:
+    """Boolean (N,): the last tenth of each class, at least one image unless it is the only one."""
+    held_out = torch.zeros(len(labels), dtype=torch.bool)
+    for label in set(labels.tolist()):
+        members = torch.nonzero(labels == label).flatten()
+        held_out[members[1:][-max(len(members) // 10, 1) :]] = True
+    return held_out
 
 
 def _shares(sizes: list[int], count: int) -> list[int]:
