@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 
 from relprop.errors import UserError
 from relprop.models import build_model
+from relprop.models.head import head_modules
 from relprop.models.weights import load_state_dict_file, load_weights, pretrained
 
 
@@ -154,3 +155,38 @@ def test_published_weights_load_strictly(weights_dir, name):
 
 def _equal(state: dict, other: dict) -> bool:
     return state.keys() == other.keys() and all(torch.equal(state[key], other[key]) for key in state)
+
+
+@pytest.mark.parametrize("prefix", ["_orig_mod.", "module._orig_mod.", "net.", "backbone.", "network."])
+@pytest.mark.parametrize("container", ["model_state_dict", "model"])
+def test_weights_of_other_peoples_trainings_come_back(resnet20, tmp_path, prefix, container):
+    state = {prefix + key: value for key, value in resnet20.state_dict().items()}
+    torch.save({container: state, "epoch": 3}, tmp_path / "w.pt")
+    other = build_model("resnet20", num_classes=10, image_size=32)
+    load_weights(other, tmp_path / "w.pt")
+    assert _equal(other.state_dict(), resnet20.state_dict())
+
+
+@pytest.mark.parametrize(
+    ("model", "classes"), [("resnet20", 7), ("vgg11", 7), ("squeezenet1_0", 7), ("abn_resnet20", 7), ("resnet20", 10)]
+)
+def test_a_head_is_replaced_when_that_is_asked_for(model, classes, tmp_path):
+    theirs = build_model(model, num_classes=10, image_size=32)
+    torch.save(theirs.state_dict(), tmp_path / "w.pt")
+    ours = build_model(model, num_classes=classes, image_size=32)
+    before = {key: value.clone() for key, value in ours.state_dict().items()}
+    if classes != 10:
+        with pytest.raises(UserError, match=f"has a head of 10 classes, .* one of {classes}; .*replace_head=true"):
+            load_weights(ours, tmp_path / "w.pt")
+        assert _equal(ours.state_dict(), before)
+    load_weights(ours, tmp_path / "w.pt", replace_head=True)
+    heads = head_modules(ours)
+    for key, value in ours.state_dict().items():
+        expected = before[key] if key.rpartition(".")[0] in heads else theirs.state_dict()[key]
+        assert torch.equal(value, expected), key
+
+
+def test_replacing_the_head_does_not_let_another_network_pass(resnet20, tmp_path):
+    torch.save(build_model("resnet32", num_classes=5, image_size=32).state_dict(), tmp_path / "w.pt")
+    with pytest.raises(UserError, match="another network than CifarResNet"):
+        load_weights(resnet20, tmp_path / "w.pt", replace_head=True)

@@ -9,7 +9,7 @@ from torch import Tensor
 from relprop.data import Batch
 from relprop.models.attention_branch import AttentionBranchNetwork
 from relprop.training import Classifier
-from relprop.training.classifier import OwnLoss
+from relprop.training.losses import OwnLoss
 
 SGD, COSINE = {"name": "sgd", "lr": 0.1, "weight_decay": 0.0}, {"name": "cosine"}
 

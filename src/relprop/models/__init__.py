@@ -38,7 +38,8 @@ def list_models() -> list[str]:
 def build_model(name: str, *, num_classes: int, image_size: int, **options: Any) -> nn.Module:
     """A freshly initialised network from images (N,3,image_size,image_size) to logits (N,num_classes).
 
-    `options` are those of the network: `branch`, the stage before the attention branch, of an Attention Branch Network.
+    `options` are those of the network: `branch`, the stage before the attention branch, of an Attention Branch Network;
+    `width`, the share of the usual channels, of a VGG up to 64 pixels.
 
     Up to 64 pixels VGG, ResNet, DarkNet and SqueezeNet take their small-image form; above that VGG, ResNet and
     SqueezeNet are torchvision's own, whose ImageNet weights load, and DarkNet is the papers'. The CIFAR ResNets

@@ -78,16 +78,17 @@ class AttentionBranchNetwork(nn.Module):
         attention: Tensor = self.branch.map(self.branch.evidence(self.features(images)))
         return attention.squeeze(1)
 
-    def loss_and_logits(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def loss_and_logits(self, images: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> tuple[Tensor, Tensor]:
         """The mean cross-entropy of the attention branch plus that of the perception branch, whose logits these are.
 
-        The training loss of Fukui et al. 2019, §3, from one forward pass.
+        The training loss of Fukui et al. 2019, §3, from one forward pass. Both branches are to give the same classes,
+        so the labels of both are smoothed.
         """
         features = self.features(images)
         evidence = self.branch.evidence(features)
         logits = self._perceive(features, self.branch.map(evidence))
-        loss = F.cross_entropy(self.branch.logits(evidence), labels) + F.cross_entropy(logits, labels)
-        return loss, logits
+        of_attention = F.cross_entropy(self.branch.logits(evidence), labels, label_smoothing=label_smoothing)
+        return of_attention + F.cross_entropy(logits, labels, label_smoothing=label_smoothing), logits
 
     def _perceive(self, features: Tensor, attention: Tensor) -> Tensor:
         # not f ⊙ (1 + m): so the graph says which part of the sum the branch has a say in

@@ -18,10 +18,11 @@ SMALLEST = 32  # five poolings halve the side; below 32 pixels nothing would be 
 LARGEST_SMALL = 64
 
 
-def vgg(name: str, num_classes: int, image_size: int) -> nn.Module:
+def vgg(name: str, num_classes: int, image_size: int, width: float = 1.0) -> nn.Module:
     """The VGG `name` for images (N,3,image_size,image_size), from 65 pixels on torchvision's own.
 
-    Raises `UserError` for images under 32 pixels.
+    `width` times the number of channels has each layer of the small form (Zagoruyko and Komodakis 2016 widen so).
+    Raises `UserError` for images under 32 pixels, and for another width than 1 above 64 pixels.
     """
     if image_size < SMALLEST:
         raise UserError(
@@ -29,27 +30,34 @@ def vgg(name: str, num_classes: int, image_size: int) -> nn.Module:
             f"pixels or more: enlarge the images or take a ResNet."
         )
     if image_size > LARGEST_SMALL:
+        if width != 1:
+            raise UserError(
+                f"model.width={width} was given, but {name} for images of more than {LARGEST_SMALL} pixels is "
+                f"torchvision's, which has model.width=1.0 alone; take smaller images or leave model.width out."
+            )
         return cast(nn.Module, models.get_model(name, weights=None, num_classes=num_classes))
     letter, batch_norm = VGGS[name]
-    return SmallVGG(make_layers(cfgs[letter], batch_norm=batch_norm), num_classes)
+    layers = [layer if isinstance(layer, str) else max(1, round(layer * width)) for layer in cfgs[letter]]
+    return SmallVGG(make_layers(layers, batch_norm=batch_norm), num_classes)
 
 
 class SmallVGG(nn.Module):
     """The convolutions of torchvision's VGG under a head for images of 32 to 64 pixels.
 
     After five poolings 1×1 or 2×2 positions are left. torchvision's head would repeat them to 7×7 and
-    spend 120 million weights on the copies; here they are averaged to 512 numbers, and one hidden layer of
-    the same width is enough. The modules keep torchvision's names and order (`features`, `avgpool`,
+    spend 120 million weights on the copies; here they are averaged to one number per channel, and
+    one hidden layer of the same width is enough. The modules keep torchvision's names and order (`features`, `avgpool`,
     `classifier` as Linear, ReLU, Dropout, Linear), so that the convolutions' weights carry over between
     the two forms.
     """
 
     def __init__(self, features: nn.Sequential, num_classes: int) -> None:
         super().__init__()
+        channels = [module for module in features if isinstance(module, nn.Conv2d)][-1].out_channels
         self.features = features
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.classifier = nn.Sequential(
-            nn.Linear(512, 512), nn.ReLU(inplace=True), nn.Dropout(0.5), nn.Linear(512, num_classes)
+            nn.Linear(channels, channels), nn.ReLU(inplace=True), nn.Dropout(0.5), nn.Linear(channels, num_classes)
         )
         for module in self.modules():
             _initialise(module)

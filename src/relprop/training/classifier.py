@@ -1,33 +1,36 @@
 """The LightningModule that trains an image classifier."""
 
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Sequence
+from typing import Any, Self
 
 import lightning as L
-import torch.nn.functional as F
-from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+import torch
+from lightning.pytorch.callbacks import Callback
 from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torchmetrics.classification import MulticlassAccuracy
 
 from relprop.data import Batch
 from relprop.models import build_model
-from relprop.training.optimizers import build_optimizer, build_scheduler
-
-
-@runtime_checkable
-class OwnLoss(Protocol):
-    """A network that is trained by another loss than the cross-entropy of its logits."""
-
-    def loss_and_logits(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """The mean loss of images (N, C, H, W) with labels (N,), and their logits (N, classes), by one forward pass."""
+from relprop.training.compiling import compile_network
+from relprop.training.freezing import freeze
+from relprop.training.losses import loss_and_logits
+from relprop.training.optimizers import build_optimizer
+from relprop.training.plateau import MONITOR, PlateauSteps
+from relprop.training.recipe import Recipe
+from relprop.training.sam import SAM, refuse_sam, statistics_kept
+from relprop.training.schedulers import build_schedulers
 
 
 class Classifier(L.LightningModule):
     """A network trained by cross-entropy, or by its `OwnLoss`; logs loss and accuracy of train, val and test.
 
-    Accuracy is the share of images that the logits get right. All arguments are plain values and go into the
-    checkpoint, from which the network can be built again. `dataset` and `model` are names; `class_names` are in the
-    order of the labels; `image_size` is in pixels; `optimizer` and `scheduler` are the options of `build_optimizer` and
-    `build_scheduler`, `model_options` those of `build_model`.
+    Accuracy is the share of images that the logits get right; labels are smoothed in training alone, so that the losses
+    of val and test of different trainings compare. All arguments are plain values and go into the checkpoint, from
+    which the network can be built again. `dataset` and `model` are names; `class_names` are in the order of the labels;
+    `image_size` is in pixels; `optimizer` and `scheduler` are the options of `build_optimizer` and `build_schedulers`,
+    `model_options` those of `build_model`, `recipe` those of `Recipe`.
     """
 
     def __init__(
@@ -39,23 +42,48 @@ class Classifier(L.LightningModule):
         optimizer: dict[str, Any],
         scheduler: dict[str, Any],
         model_options: dict[str, Any] | None = None,
+        recipe: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
+        self.recipe = Recipe(**recipe or {})
         options = model_options or {}
         self.model = build_model(model, num_classes=len(class_names), image_size=image_size, **options)
+        self.frozen_norms = freeze(self.model, self.recipe.freeze)
+        self.memory_format = torch.channels_last if self.recipe.channels_last else torch.contiguous_format
+        self.model.to(memory_format=self.memory_format)
         self.optimizer_options, self.scheduler_options = optimizer, scheduler
         accuracy = MulticlassAccuracy(len(class_names), average="micro")
         self.train_accuracy, self.val_accuracy, self.test_accuracy = (accuracy.clone() for _ in range(3))
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, classes) of normalised images (N, C, H, W)."""
-        logits: Tensor = self.model(images)
+        logits: Tensor = self.model(images.contiguous(memory_format=self.memory_format))
         return logits
+
+    def train(self, mode: bool = True) -> Self:
+        """Into training mode, but for frozen norms, whose statistics have to stay as they are."""
+        super().train(mode)
+        for name in self.frozen_norms:
+            self.model.get_submodule(name).eval()
+        return self
+
+    def on_fit_start(self) -> None:
+        """Compile the network where it will run."""
+        if self.recipe.compile:
+            compile_network(self.model, self.device)
+
+    def on_train_start(self) -> None:
+        """Put frozen norms into evaluation mode, for which Lightning would have warned a moment earlier."""
+        self.train()
 
     def training_step(self, batch: Batch) -> Tensor:
         """Mean loss of the batch."""
-        return self._step("train", batch)
+        optimizer = self.optimizers(use_pl_optimizer=False) if self._trainer is not None else None
+        if isinstance(optimizer, SAM) and optimizer.ascended:  # the batch has been counted by now
+            with statistics_kept(self.model):
+                return self._loss_and_logits(batch, self.recipe.label_smoothing)[0]
+        return self._step("train", batch, self.recipe.label_smoothing)
 
     def validation_step(self, batch: Batch) -> None:
         """Log loss and accuracy."""
@@ -65,21 +93,37 @@ class Classifier(L.LightningModule):
         """Log loss and accuracy."""
         self._step("test", batch)
 
-    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """The optimizer, and its schedule taken one step per batch."""
-        optimizer = build_optimizer(self.model, **self.optimizer_options)
-        steps = int(self.trainer.estimated_stepping_batches)
-        scheduler = build_scheduler(optimizer, total_steps=steps, **self.scheduler_options)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+    def configure_optimizers(self) -> tuple[list[Optimizer], list[Any]]:
+        """The optimizer, and its schedule: one step per batch, or per validation where it depends on that.
 
-    def _step(self, split: str, batch: Batch) -> Tensor:
-        if isinstance(self.model, OwnLoss):
-            loss, logits = self.model.loss_and_logits(batch.images, batch.labels)
-        else:
-            logits = self(batch.images)
-            loss = F.cross_entropy(logits, batch.labels)
+        Raises `UserError` for an optimizer that the trainer's options do not go with.
+        """
+        optimizer = build_optimizer(self.model, head_lr=self.recipe.head_lr, **self.optimizer_options)
+        if isinstance(optimizer, SAM):
+            refuse_sam(self.trainer)
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedulers = build_schedulers(optimizer, total_steps=steps, **self.scheduler_options)
+        plateaus = {True: {"interval": "epoch", "monitor": MONITOR}, False: {"interval": "step"}}
+        return [optimizer], [{"scheduler": s, **plateaus[isinstance(s, ReduceLROnPlateau)]} for s in schedulers]
+
+    def configure_callbacks(self) -> Sequence[Callback]:
+        """What takes the steps of a schedule that depends on the validation."""
+        return [PlateauSteps()]
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any | None) -> None:
+        """Leave the steps that depend on the validation to `PlateauSteps`."""
+        if not isinstance(scheduler, ReduceLROnPlateau):
+            scheduler.step()
+
+    def _step(self, split: str, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
+        loss, logits = self._loss_and_logits(batch, label_smoothing)
         accuracy = getattr(self, f"{split}_accuracy")
         accuracy(logits, batch.labels)
         values = {f"{split}/loss": loss, f"{split}/accuracy": accuracy}
-        self.log_dict(values, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(batch.labels))
+        count = len(batch.labels)
+        self.log_dict(values, on_step=False, on_epoch=True, prog_bar=True, batch_size=count, sync_dist=True)
         return loss
+
+    def _loss_and_logits(self, batch: Batch, label_smoothing: float) -> tuple[Tensor, Tensor]:
+        images = batch.images.contiguous(memory_format=self.memory_format)
+        return loss_and_logits(self.model, images, batch.labels, label_smoothing)
