@@ -5,8 +5,10 @@ Explain photographs: python scripts/visualize.py method=gradcam image=PATH
 
 from pathlib import Path
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from relprop.adopting import adopted
 from relprop.cli import command
 from relprop.folders import require_folders
 from relprop.runs import choose_checkpoint
@@ -17,15 +19,18 @@ CONF = Path(__file__).resolve().parents[1] / "conf"
 
 @command("visualize", CONF)
 def main(config: DictConfig) -> None:
+    words, asked = HydraConfig.get().overrides.task, config
+    config = adopted(asked, words)
     if config.image is None:
         require_folders(config.dataset.name, config.dataset.data_dir, ["test"])
-    checkpoint = choose_checkpoint(config)
+    checkpoint = choose_checkpoint(config, asked)
     from relprop.experiment import explain_photos, visualize  # here, since torch takes seconds that a refusal need not
 
     if config.image is None:
-        visualize(config, checkpoint)
+        visualize(config, checkpoint, asked)
     else:
-        explain_photos(by_method(config, CONF, "visualize"), checkpoint)
+        methods = by_method(asked, CONF, "visualize")
+        explain_photos([adopted(each, words) for each in methods], checkpoint)
 
 
 if __name__ == "__main__":

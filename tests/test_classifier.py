@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook
 
 from relprop import LRP
 from relprop.classifier import DTYPES, Classifier
@@ -78,6 +79,10 @@ def test_hooks_of_the_caller_still_change_the_answer() -> None:
     assert not torch.allclose(logits(classifier, images), plain)
     assert classifier.form == GIVEN
     handle.remove()
+    torch.testing.assert_close(logits(classifier, images), plain)
+    assert classifier.form == FOLDED
+    with register_module_forward_hook(lambda module, inputs, output: output + 1):
+        assert not torch.allclose(logits(classifier, images), plain, atol=0.1)
 
 
 def test_weights_that_change_are_seen_and_the_model_stays_as_it_was() -> None:

@@ -1,10 +1,6 @@
 """The config tree and the code know the same names; bad values are refused in one line."""
 
 import inspect
-import os
-import re
-import subprocess
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -28,7 +24,7 @@ from relprop.metrics.perturbation.ranking import PATCH_RELEVANCE, SCHEDULES, TIE
 from relprop.models import list_models
 from relprop.postprocessing import REDUCTIONS, SIGNS, STEPS
 from relprop.training import OPTIMIZERS, SCHEDULERS
-from tests.configs import CONF, SCRIPTS, composed, options
+from tests.configs import CONF, composed, options
 
 REGISTRIES = {
     "dataset": list_datasets(),
@@ -129,122 +125,3 @@ def test_sentence_of_the_design_composes(tmp_path: Path) -> None:
         "otsuki2024",
         "imagenet",
     )
-
-
-def refuse(script: str, *arguments: str, cwd: Path) -> str:
-    """Standard error of a script that must end with exit code 1."""
-    command = [sys.executable, str(SCRIPTS / f"{script}.py"), *arguments]
-    environment = {key: value for key, value in os.environ.items() if key != "RELPROP_DATA"}
-    run = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
-    assert run.returncode == 1, run.stderr
-    assert run.stdout == ""
-    return run.stderr
-
-
-REFUSED = [
-    ("train", "model=vgg17", "model=vgg17 is unknown; choose one of: .*darknet19, .*vgg19_bn"),
-    ("train", "dataset=mars", f"dataset=mars is unknown; choose one of: {', '.join(options('dataset'))}"),
-    ("train", "modle=vgg16", "modle is unknown; did you mean model\\? the config has: seed, .*trainer"),
-    ("train", "optimizer.lrr=1", "optimizer.lrr is unknown; did you mean optimizer.lr\\? optimizer has: name, lr"),
-    ("train", "optimizer.lr=fast", "optimizer.lr=fast is not valid; it takes a number of at least 1e-12"),
-    ("train", "trainer.max_epochs=1.5", "trainer.max_epochs=1.5 is not valid; it takes a whole number"),
-    ("train", "trainer.precision=8", "trainer.precision=8 is not valid; choose one of: 32-true, 16-mixed, bf16-mixed"),
-    ("train", "experiment=nope", "experiment=nope is unknown; choose one of: cifar10_resnet20, quickstart"),
-    ("visualize", "skip=jump", f"skip=jump is unknown; choose one of: {', '.join(options('skip'))}"),
-    ("visualize", "method.start=top", "method.start=top is not valid; choose one of: probability, softmax"),
-    (
-        "visualize",
-        "image=x.jpg target=label",
-        "target=label is for test images; a photograph takes target=predicted, a class",
-    ),
-    (
-        "visualize",
-        "image=x.jpg metric=complexity",
-        "metric=… is for test images; leave it out, or leave image=x.jpg out",
-    ),
-    ("visualize", "image=x.jpg trainer=ddp_cpu", "trainer.devices=2: photographs take one device, trainer.devices=1"),
-    (
-        "visualize",
-        "method=[lrp,gradient]",
-        r"method=\[lrp,gradient\] compares several methods on photographs: give image=FILE; .* -m method=lrp,gradient",
-    ),
-    ("visualize", "image=x.jpg method=[lrp,lrp]", r"method=\[lrp,lrp\] has lrp twice; each method can be taken once"),
-    ("visualize", "image=x.jpg method=[lrp,nope]", "method=nope is unknown; choose one of: .*grad_x_input, .*lrp"),
-    ("visualize", "image=x.jpg method=[lrp,gradient] method.skp=1", "method.skp is unknown; did you mean method.skip"),
-    ("visualize", "method.max_batch=0", "method.max_batch=0 is not valid; it takes a whole number of at least 1"),
-    ("visualize", "method=random skip=latest", "method=random has no skip; leave skip=… out, or take method=lrp"),
-    ("visualize", "method.composite=epsilon", "method.composite=epsilon is not valid; say composite=epsilon"),
-    ("visualize", "method.bias=lose", "method.bias=lose is not valid; choose one of: absorb, ignore, distribute, null"),
-    ("visualize", "method=gradient audit=true", "audit=true: method=gradient has no relevance to audit; .*method=lrp"),
-    ("visualize", "audit=2", "audit=2 is not valid; it takes a boolean"),
-    ("visualize", "ckpt=/no/such.ckpt", "there is no checkpoint /no/such.ckpt; give ckpt=FILE or ckpt=auto"),
-    ("visualize", "dataset=cifar10", "no checkpoint of resnet20 on cifar10 .*train.py dataset=cifar10 model=resnet20'"),
-    ("visualize", "ckpt=null", "ckpt=null is not valid; it takes a name, such as auto"),
-    ("visualize", "protocol.step=ten", "protocol.step=ten is not valid; it takes a whole number of at least 1 or null"),
-    ("visualize", "protocol.ties=random", "protocol.ties=random is not valid; choose one of: position, together"),
-    ("visualize", "metric.protocol=strickt", "metric.protocol=strickt is not valid; say protocol=strickt"),
-    ("visualize", "metric.protocol.step=3", "metric.protocol.step=… is not valid; say protocol.step=…"),
-    ("visualize", "metric=complexity protocol=strict", "metric=complexity has no protocol; leave protocol=… out"),
-    ("visualize", "metric=complexity protocol.step=3", "metric=complexity has no protocol; leave protocol=… out"),
-    ("visualize", "metric.dtype=float64", "metric.dtype=float64 is not valid; choose one of: float32, bfloat16"),
-    ("visualize", "reduction=min", "reduction=min is not valid; choose one of: sum, abs_sum, positive_sum, max"),
-    ("visualize", "postprocess=[blur]", "postprocess=blur is unknown; choose one of: component, normalize, quantize"),
-    (
-        "visualize",
-        "postprocess=[quantize] postprocess.quantize.levels=1",
-        "postprocess.quantize.levels=1 is not valid; it takes a whole number of at least 2",
-    ),
-    ("visualize", "postprocess=null", "Config group override must be a string or a list.* or \\[\\] for none"),
-    ("visualize", "postprocess.quantize.levels=4", r"say postprocess=\[quantize\], which has: levels"),
-    ("visualize", "postprocess=[quantize,quantize]", "has quantize twice; each step can be taken once"),
-    ("compare", "runs=3", "runs=3 is not valid; name the folders of two or more"),
-    ("visualize", "images=0", "images=0 is not valid; it takes a whole number of at least 1 or null"),
-    ("visualize", "sheet=0", "sheet=0 is not valid"),
-    ("visualize", "method.relevance_filter=0", "relevance_filter=0 is not valid; it takes a number from 1e-12 to 1"),
-    ("train", "seed=-1", "seed=-1 is not valid; it takes a whole number from 0 to"),
-    ("train", "optimizer.lr=-1", "optimizer.lr=-1 is not valid"),
-    ("train", "trainer.max_epochs=0", "trainer.max_epochs=0 is not valid"),
-    ("train", "+foo=1", "foo is unknown; the config has: seed"),
-    ("train", "output_dir=/proc/nope", "/proc/nope.*: No such file or directory; check this path, its permissions"),
-    ("visualize", "dataset=imagenet model=resnet50", "There is no ImageNet at data/imagenet/val; request it from"),
-    ("train", "dataset=imagenet model=resnet50", "There is no ImageNet at data/imagenet/(train|val); request it"),
-    ("benchmark", "repeats=many", "repeats=many is not valid; it takes a whole number of at least 1"),
-    ("benchmark", "threads=0", "threads=0 is not valid; it takes a whole number of at least 1 or null"),
-]
-
-
-@pytest.mark.parametrize(("script", "words", "message"), REFUSED)
-def test_refused_at_once_in_one_line(script: str, words: str, message: str, tmp_path: Path) -> None:
-    error = refuse(script, *words.split(), cwd=tmp_path)
-    lines = error.strip().splitlines()
-    assert len(lines) == 1, error
-    assert re.match(f"error: .*{message}", lines[0]), lines[0]
-
-
-def test_sweep_of_several_processes_is_refused(tmp_path: Path) -> None:
-    """Hydra tells of the jobs first."""
-    command = [sys.executable, str(SCRIPTS / "visualize.py"), "-m", "seed=0,1", "trainer=ddp_cpu"]
-    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    said = "error: trainer.devices=2: every run of a sweep takes one device, trainer.devices=1"
-    assert (run.returncode, run.stderr.splitlines()) == (1, [said])
-
-
-def test_refusals_and_help_import_no_torch(tmp_path: Path) -> None:
-    """What makes them quick, whatever the machine's load."""
-    probe = (
-        "import runpy, sys; sys.argv = sys.argv[1:]\n"
-        "try: runpy.run_path(sys.argv[0], run_name='__main__')\n"
-        "except SystemExit: pass\n"
-        "assert not {'torch', 'lightning', 'matplotlib', 'wandb'} & set(sys.modules), 'slow imports'"
-    )
-    for script, words in [("train", "model=vgg17"), ("visualize", "ckpt=nope"), ("visualize", "--help")]:
-        command = [sys.executable, "-c", probe, str(SCRIPTS / f"{script}.py"), *words.split()]
-        run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert run.returncode == 0, run.stderr
-
-
-def test_help_names_the_choices(tmp_path: Path) -> None:
-    command = [sys.executable, str(SCRIPTS / "visualize.py"), "--help"]
-    text = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-    assert f"skip: {', '.join(options('skip'))}" in text
-    assert f"protocol: {', '.join(options('protocol'))}" in text

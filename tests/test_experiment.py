@@ -12,8 +12,8 @@ from torch import Tensor
 
 from relprop.checkpoints import load_network
 from relprop.data import build_datamodule
-from relprop.data.base import TensorImages
 from relprop.data.digits import Digits
+from relprop.data.memory import TensorImages
 from relprop.errors import UserError
 from relprop.experiment import train, visualize
 from relprop.experiment.building import options_of

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from relprop.data.base import TensorImages
+from relprop.data.memory import TensorImages
 from relprop.experiment import visualize
 from relprop.models import build_model
 from relprop.resuming import ROWS, SUMMARY

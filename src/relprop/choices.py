@@ -26,6 +26,14 @@ CHOICES: Mapping[str, Sequence[str | None]] = {
     "metric.dtype": ("float32", "bfloat16", "float16"),
 }
 
+# What stands for a number that is only known when the run starts, by key.
+INSTEAD_OF_NUMBERS: Mapping[str, Sequence[str | int]] = {"trainer.devices": ("auto", -1)}
+
+# Values that are names of a form, by key: the form, and how it is said.
+PATTERNS: Mapping[str, tuple[str, str]] = {
+    "freeze": (r"none|all_but_head|last_[1-9]\d*", "none, all_but_head, last_N (such as last_3)"),
+}
+
 # Numbers, by key: type, smallest and largest value, and whether null means something.
 LIMITS: Mapping[str, tuple[type, float, float, bool]] = {
     "seed": (int, 0, 2**32 - 1, False),
@@ -38,12 +46,24 @@ LIMITS: Mapping[str, tuple[type, float, float, bool]] = {
     "dataset.batch_size": (int, 1, inf, False),
     "dataset.num_workers": (int, 0, inf, False),
     "dataset.epochs": (int, 1, inf, False),
+    "dataset.per_class": (int, 1, inf, True),
+    "dataset.image_size": (int, 1, inf, False),
     "trainer.max_epochs": (int, 1, inf, False),
     "trainer.devices": (int, 1, inf, False),
+    "trainer.num_nodes": (int, 1, inf, False),
     "optimizer.lr": (float, 1e-12, inf, False),
     "optimizer.weight_decay": (float, 0, inf, False),
     "optimizer.momentum": (float, 0, 1, False),
+    "optimizer.rho": (float, 1e-12, inf, False),
     "scheduler.warmup": (float, 0, 1, False),
+    "scheduler.gamma": (float, 0, 1, False),
+    "scheduler.factor": (float, 0, 1 - 1e-6, False),
+    "scheduler.patience": (int, 0, inf, False),
+    "label_smoothing": (float, 0, 1, False),
+    "head_lr": (float, 1e-12, inf, True),
+    "patience": (int, 1, inf, True),
+    "ema": (float, 0, 1 - 1e-9, True),
+    "model.width": (float, 1 / 16, 4, False),
     "method.relevance_filter": (float, 1e-12, 1, False),
     "method.max_batch": (int, 1, inf, False),
     "method.steps": (int, 1, inf, False),

@@ -2,22 +2,38 @@
 
 import errno
 import functools
+import logging
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from relprop.announcing import announce_end, announce_folder, announced_folder, first_has_ended, has_announced
 from relprop.config import check_values, explain_refusal
 from relprop.errors import UserError
+from relprop.processes import (
+    end_with_parent,
+    first,
+    is_lost_process,
+    launcher,
+    rank,
+    refuse_other_number,
+    started,
+)
 from relprop.resuming import register_resolver
 from relprop.rows import FULL
 
 PATH_TROUBLE = (errno.EACCES, errno.EROFS, errno.ENOENT, errno.ENOTDIR, *FULL)
+UNFINISHED = ("UncompletedJobError", "FailedJobError")  # submitit's, which may be missing
 Task = Callable[[DictConfig], None]
 
 
@@ -25,17 +41,30 @@ def command(name: str, folder: Path) -> Callable[[Task], Callable[[], None]]:
     """Make a function of the composed config `folder/name.yaml` the main function of a script.
 
     What the user got wrong (a group, key or value of the config, or any `UserError` of the run) ends with one line on
-    standard error and exit code 1, without a traceback.
+    standard error and exit code 1, without a traceback. Of several processes of one run, whoever has started them, all
+    take the folder of the first, which alone says what is wrong.
     """
 
     def decorate(task: Task) -> Callable[[], None]:
         @functools.wraps(task)
         def checked(config: DictConfig) -> None:
             try:
+                if not first():
+                    _be_silent()
                 check_values(config, folder, name)
+                if "trainer" in config:
+                    refuse_other_number(config.trainer)
+                if first() and HydraConfig.get().mode == RunMode.RUN:
+                    announce_folder(Path(HydraConfig.get().runtime.output_dir))
                 task(config)
             except UserError as error:
+                if _runs_elsewhere():
+                    raise _of_a_sweep(error) from None
                 _end(str(error))
+            except RuntimeError as error:
+                if not is_lost_process(error):
+                    raise
+                _end("another process of this run has ended before its time; see what it says")
 
         register_resolver()
         entry = hydra.main(version_base="1.3", config_path=str(folder), config_name=name)(checked)
@@ -44,9 +73,19 @@ def command(name: str, folder: Path) -> Callable[[Task], Callable[[], None]]:
         def main() -> None:
             os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its exceptions on instead of printing them
             try:
+                if not first():
+                    _join_first()
                 entry()
+                if first() and not has_announced():  # it has shown the config, or the help
+                    announce_end()
+            except UserError as error:
+                _end(str(error))
             except (HydraException, OmegaConfBaseException) as error:
                 _end(explain_refusal(error, folder, name))
+            except RuntimeError as error:
+                if type(error).__name__ not in UNFINISHED:
+                    raise
+                _end(f"a run of the sweep has not finished: {str(error).partition('Error stream')[0]}")
             except ValueError as error:  # what Hydra raises where a list of options is expected
                 if "Config group override" not in str(error):
                     raise
@@ -62,6 +101,41 @@ def command(name: str, folder: Path) -> Callable[[Task], Callable[[], None]]:
     return decorate
 
 
-def _end(message: str) -> None:
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+def _join_first() -> None:
+    """Take the folder of the first process, and end with it. Lightning has told it to those that it starts."""
+    if launcher() != "srun":
+        end_with_parent()
+    if started() == 1:
+        return
+    place = announced_folder()
+    if place is None:
+        raise SystemExit(1)
+    quoted = str(place).replace("\\", "\\\\").replace("'", "\\'")
+    sys.argv += [f"hydra.run.dir='{quoted}'", "hydra.output_subdir=null"]
+
+
+def _be_silent() -> None:
+    """What is said by all processes alike is said by the first."""
+    logging.disable(logging.WARNING)
+    warnings.filterwarnings("ignore")
+
+
+def _runs_elsewhere() -> bool:
+    """Whether this is a run of a sweep that is not in the process, nor on the terminal, of the command."""
+    return HydraConfig.get().mode == RunMode.MULTIRUN and HydraConfig.get().runtime.choices["hydra/launcher"] != "basic"
+
+
+def _of_a_sweep(error: UserError) -> UserError:
+    """For the log of the run, and for the command, which says the first of the errors that its runs raise."""
+    job = HydraConfig.get().job
+    logging.getLogger(__name__).error("error: %s", error)
+    return UserError(f"run {job.num} of the sweep: {error}")
+
+
+def _end(message: str) -> NoReturn:
+    if first():
+        print(f"error: {' '.join(message.split())}", file=sys.stderr)
+        announce_end()
+    elif not first_has_ended():
+        print(f"error: in process {rank()}: {' '.join(message.split())}", file=sys.stderr)
     raise SystemExit(1)

@@ -12,20 +12,20 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 
-from relprop.choices import CHOICES, LIMITS
+from relprop.choices import CHOICES, INSTEAD_OF_NUMBERS, LIMITS, PATTERNS
 from relprop.errors import UserError
 from relprop.misplaced import PARTS, refuse_misplaced
 from relprop.sentences import composer
 
 
 def check_values(config: DictConfig, folder: Path, name: str) -> None:
-    """Refuse keys that no yaml has, values outside `CHOICES` and `LIMITS`, and those of another type than the default.
+    """Refuse unknown keys, values outside `CHOICES`, `PATTERNS` and `LIMITS`, and those of a type unlike the default's.
 
     What is added to `trainer` goes to lightning.Trainer, which knows its own options. Raises `UserError` that names the
     key, the value and what it takes.
     """
     refuse_misplaced(config)
-    values, defaults = _leaves(config), _leaves(_chosen_defaults(folder, name))
+    values, defaults = leaves(config), leaves(_chosen_defaults(folder, name))
     for key, value in values.items():
         if key not in defaults and not key.startswith("trainer."):
             raise UserError(_explain_key(key, folder, name))
@@ -33,6 +33,8 @@ def check_values(config: DictConfig, folder: Path, name: str) -> None:
             raise UserError(
                 f"{key}={_shown(value)} is not valid; choose one of: {', '.join(map(_shown, CHOICES[key]))}"
             )
+        if key in PATTERNS and not re.fullmatch(PATTERNS[key][0], _shown(value)):
+            raise UserError(f"{key}={_shown(value)} is not valid; choose one of: {PATTERNS[key][1]}")
         default = defaults.get(key)
         if key in LIMITS:
             _check_limits(key, value)
@@ -42,13 +44,15 @@ def check_values(config: DictConfig, folder: Path, name: str) -> None:
 
 def _check_limits(key: str, value: Any) -> None:
     number_type, low, high, nullable = LIMITS[key]
-    if value is None and nullable:
+    words = INSTEAD_OF_NUMBERS.get(key, ())
+    if value in words or (value is None and nullable):
         return
     fits = isinstance(value, int if number_type is int else int | float) and not isinstance(value, bool)
     if not fits or not low <= value <= high:
         what = {int: "whole number", float: "number"}[number_type]
         bounds = f"from {low} to {high}" if high < inf else f"of at least {low}"
-        raise UserError(f"{key}={_shown(value)} is not valid; it takes a {what} {bounds}{' or null' * nullable}")
+        others = "".join(f" or {word}" for word in (*["null"] * nullable, *words))
+        raise UserError(f"{key}={_shown(value)} is not valid; it takes a {what} {bounds}{others}")
 
 
 def _shown(value: Any) -> str:
@@ -59,6 +63,8 @@ def explain_refusal(error: Exception, folder: Path, name: str) -> str:
     """One line for what Hydra or OmegaConf refused: what was given, what is valid."""
     if isinstance(error, MissingConfigException):
         group, _, option = str(error.missing_cfg_file).rpartition("/")
+        if group == "hydra/launcher" and option.startswith("submitit_"):
+            return f"{group}={option} needs a plugin of Hydra's; install it with: pip install hydra-submitit-launcher"
         options = error.options or sorted(path.stem for path in (folder / group).glob("*.yaml"))
         return f"{group}={option} is unknown; choose one of: {', '.join(options)}"
     text = str(error)
@@ -98,7 +104,7 @@ def _chosen_defaults(folder: Path, name: str) -> DictConfig:
         return compose(name, [*several, *(f"{group}={option}" for group, option in choices.items())])
 
 
-def _leaves(config: DictConfig) -> dict[str, Any]:
+def leaves(config: DictConfig) -> dict[str, Any]:
     """Values by dotted key, interpolations resolved."""
 
     def flatten(node: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:

@@ -1,43 +1,108 @@
 """Experiment loggers by name."""
 
+import logging
 import netrc
 import os
-from collections.abc import Callable, Iterable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any, Literal
 
-import wandb
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
+from omegaconf import DictConfig, OmegaConf
 
+from relprop.enduring import EnduringLogger, describe
 from relprop.registry import create
 
+log = logging.getLogger(__name__)
 
-def build_logger(name: str, folder: Path, **options: str) -> Logger:
-    """The logger `name`, writing into `folder`."""
-    return create("logger", name, LOGGERS, folder, **options)
+# Seconds after which W&B is out of reach, and how long a finished run may still upload; WANDB_INIT_TIMEOUT and
+# WANDB_FINISH_TIMEOUT say otherwise.
+TIMEOUTS: Mapping[str, Any] = MappingProxyType({"init_timeout": 20, "finish_timeout": 120})
+
+
+def build_logger(name: str, folder: Path, **options: str) -> EnduringLogger:
+    """The logger `name`, writing into `folder`. Trouble of its own ends no run.
+
+    Raises `UserError` for a logger or an option that there is not.
+    """
+    build = create("logger", name, LOGGERS, folder, **options)
+    return EnduringLogger(name, folder, build)
 
 
 def close(loggers: Iterable[Logger]) -> None:
     """End their runs, so that the next one in this process is a run of its own."""
     for logger in loggers:
         logger.finalize("success")
-        if isinstance(logger, WandbLogger):
-            logger.experiment.finish()
+        if isinstance(logger, EnduringLogger):
+            logger.finish()
 
 
-def _wandb(folder: Path, project: str) -> Logger:
+def log_config(logger: Logger, config: DictConfig, provenance: Mapping[str, Any]) -> None:
+    """The whole composed config, seed included, with commit and versions, as hyper-parameters like `optimizer/lr`."""
+    composed = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(composed, dict)
+    logger.log_hyperparams(dict(_flat({**composed, **provenance}, "")))
+
+
+def _flat(node: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for key, value in node.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{key}/")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _wandb(folder: Path, project: str) -> Callable[[], Logger]:
     """Offline, into `folder`/wandb, unless an API key is set or WANDB_MODE says otherwise."""
-    os.environ.setdefault("WANDB_MODE", "online" if _has_api_key() else "offline")
-    quiet = wandb.Settings(silent=True, console="off")
-    return WandbLogger(experiment=wandb.init(project=project, name=folder.name, dir=folder, settings=quiet))
+
+    def build() -> Logger:
+        os.environ.setdefault("WANDB_MODE", "online" if _has_api_key() else "offline")
+        try:
+            return _start_wandb(folder, project)
+        except Exception as error:
+            if os.environ["WANDB_MODE"] in ("offline", "disabled"):
+                raise
+            log.warning(
+                "W&B cannot be reached (%s); this run is logged offline, and 'wandb sync %s/wandb/*' uploads it later",
+                describe(error),
+                folder,
+            )
+        os.environ["WANDB_MODE"] = "offline"  # for later runs of this process, too: they need not wait again
+        return _start_wandb(folder, project)
+
+    return build
 
 
-def _csv(folder: Path) -> Logger:
-    return CSVLogger(folder, name="", version="csv")
+def _start_wandb(folder: Path, project: str) -> Logger:
+    import wandb  # here, since it may be broken
+
+    timeouts = {name: value for name, value in TIMEOUTS.items() if f"WANDB_{name.upper()}" not in os.environ}
+    settings = wandb.Settings(silent=True, console="off", finish_timeout_raises=True, **timeouts)
+    # W&B itself reads the variable only once.
+    mode: Literal["offline"] | None = "offline" if os.environ["WANDB_MODE"] == "offline" else None
+    run = wandb.init(project=project, name=folder.name, dir=folder, mode=mode, settings=settings)
+    return WandbLogger(experiment=run)
 
 
-def _tensorboard(folder: Path) -> Logger:
-    return TensorBoardLogger(folder, name="", version="tensorboard")
+def _csv(folder: Path) -> Callable[[], Logger]:
+    return lambda: CSVLogger(folder, name="", version="csv")
+
+
+def _tensorboard(folder: Path) -> Callable[[], Logger]:
+    def build() -> Logger:
+        threading.excepthook = partial(_hear, threading.excepthook)
+        return TensorBoardLogger(folder, name="", version="tensorboard")
+
+    return build
+
+
+def _hear(others: Callable[[threading.ExceptHookArgs], object], raised: threading.ExceptHookArgs) -> None:
+    """Print no traceback of TensorBoard's writing thread: who logs next gets its exception."""
+    if not type(raised.thread).__module__.startswith("tensorboard."):
+        others(raised)
 
 
 def _has_api_key() -> bool:
@@ -49,6 +114,6 @@ def _has_api_key() -> bool:
         return False
 
 
-LOGGERS: Mapping[str, Callable[..., Logger]] = MappingProxyType(
+LOGGERS: Mapping[str, Callable[..., Callable[[], Logger]]] = MappingProxyType(
     {"wandb": _wandb, "csv": _csv, "tensorboard": _tensorboard}
 )

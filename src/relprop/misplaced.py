@@ -26,10 +26,28 @@ def refuse_misplaced(config: DictConfig) -> None:
     _refuse_parts(config, given)
     if "image" in config:
         _refuse_by_image(config, given)
-    devices = config.get("trainer", {}).get("devices", 1)
-    if devices != 1 and HydraConfig.get().mode == RunMode.MULTIRUN:
-        raise UserError(f"trainer.devices={devices}: every run of a sweep takes one device, trainer.devices=1")
+        _refuse_two_numbers(config, given)
+    if "trainer" in config and HydraConfig.get().mode == RunMode.MULTIRUN:
+        _refuse_by_launcher(config)
     _refuse_repeated()
+
+
+def _refuse_by_launcher(config: DictConfig) -> None:
+    """In a sweep Lightning cannot start other processes of a run; SLURM can."""
+    launcher, options = HydraConfig.get().runtime.choices["hydra/launcher"], HydraConfig.get().launcher
+    devices, tasks = config.trainer.devices, options.get("tasks_per_node") or 1
+    if launcher == "submitit_slurm":
+        if devices != tasks:
+            raise UserError(
+                f"trainer.devices={devices}, but every node has {tasks} process{'es' * (tasks > 1)} of a run; say "
+                f"trainer.devices={tasks}, or set hydra.launcher.tasks_per_node"
+            )
+    elif devices != 1 or tasks != 1:
+        given = f"trainer.devices={devices}" if devices != 1 else f"hydra.launcher.tasks_per_node={tasks}"
+        raise UserError(
+            f"{given}: every run of a sweep takes one device, trainer.devices=1; only with "
+            "hydra/launcher=submitit_slurm it can take several"
+        )
 
 
 def _refuse_parts(config: DictConfig, given: set[str]) -> None:
@@ -65,6 +83,13 @@ def _refuse_by_image(config: DictConfig, given: set[str]) -> None:
         )
     if config.trainer.devices != 1:
         raise UserError(f"trainer.devices={config.trainer.devices}: photographs take one device, trainer.devices=1")
+
+
+def _refuse_two_numbers(config: DictConfig, given: set[str]) -> None:
+    """Both say how many test images there are."""
+    per_class = config.dataset.per_class
+    if per_class is not None and "images" in given:
+        raise UserError(f"images={config.images} and dataset.per_class={per_class} contradict; leave one of them out")
 
 
 def _refuse_repeated() -> None:

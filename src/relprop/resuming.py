@@ -39,7 +39,7 @@ def _folder(parent: str, new: str, *, _root_: DictConfig) -> str:
 def find_unfinished(parent: Path, config: DictConfig) -> Path | None:
     """The newest folder in `parent` whose run this config continues and no process is at work on."""
     folders = sorted((note.parent for note in parent.glob(f"*/{NOTE}")), reverse=True)  # they are named by date
-    return next((folder for folder in folders if continues(folder, config) and not _is_held(folder)), None)
+    return next((folder for folder in folders if continues(folder, config) and not is_held(folder)), None)
 
 
 def continues(folder: Path, config: DictConfig) -> bool:
@@ -125,7 +125,8 @@ def write_json(content: Mapping[str, Any], path: Path) -> None:
     part.replace(path)
 
 
-def _is_held(folder: Path) -> bool:
+def is_held(folder: Path) -> bool:
+    """Whether another process is at work on `folder`."""
     try:
         with (folder / LOCK).open("r+") as file:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -7,12 +7,14 @@ from omegaconf import DictConfig, OmegaConf
 from relprop.errors import UserError
 from relprop.resuming import continues, noted_checkpoint
 
-CONFIG, BEST = "config.yaml", "checkpoints/best.ckpt"
+CONFIG, BEST, LAST = "config.yaml", "checkpoints/best.ckpt", "checkpoints/last.ckpt"
 TRAINED_ON_DEMAND, PRETRAINED = "digits", "imagenet"
 
 
-def choose_checkpoint(config: DictConfig) -> Path | None:
+def choose_checkpoint(config: DictConfig, asked: DictConfig | None = None) -> Path | None:
     """The file that `ckpt` means; None if there is none yet, but one can be trained or downloaded.
+
+    `asked` is the config as the command has it, where `config` has been completed.
 
     `ckpt=train` asks for a new one; `ckpt=auto` is the newest of the config's data set and network. A killed run that
     `run_dir` holds and the config continues has noted its own, which may no longer be the newest. Raises `UserError`
@@ -20,7 +22,7 @@ def choose_checkpoint(config: DictConfig) -> Path | None:
     run of another network.
     """
     dataset, model, output_dir = config.dataset.name, network_of(config), Path(config.output_dir)
-    if continues(Path(config.run_dir), config):
+    if continues(Path(config.run_dir), asked or config):
         return noted_checkpoint(Path(config.run_dir))
     if config.ckpt == "train":
         return None
@@ -55,17 +57,23 @@ def refuse_other_network(path: Path, given: tuple[str, str] | None, wanted: tupl
         )
 
 
-def _run_of(path: Path) -> tuple[str, str] | None:
-    """Data set and network of the run whose checkpoint `path` is, by the config in its folder."""
+def config_beside(path: Path) -> DictConfig | None:
+    """The config of the training whose checkpoint `path` is, if it still lies in that run's folder."""
     config = path.resolve().parents[1] / CONFIG
     if path.parent.name != Path(BEST).parent.name or not config.is_file():
         return None
     run = OmegaConf.load(config)
-    assert isinstance(run, DictConfig)
-    return run.dataset.name, network_of(run)
+    return run if isinstance(run, DictConfig) and {"dataset", "model"} <= set(run) else None
+
+
+def _run_of(path: Path) -> tuple[str, str] | None:
+    """Data set and network of the run whose checkpoint `path` is, by the config in its folder."""
+    run = config_beside(path)
+    return None if run is None else (run.dataset.name, network_of(run))
 
 
 def network_of(config: DictConfig) -> str:
     """Name and options of a config's network as on the command line: "abn_resnet20 model.branch=layer2"."""
-    options = [f"model.{key}={value}" for key, value in config.model.items() if key != "name"]
+    usual = {"name": config.model.name, "width": 1.0}  # runs from before there were widths do not have one
+    options = [f"model.{key}={value}" for key, value in config.model.items() if usual.get(str(key)) != value]
     return " ".join([config.model.name, *options])

@@ -13,8 +13,8 @@ from sklearn.datasets import load_sample_images
 from torch import Tensor, nn
 
 from relprop.data import Digits
+from relprop.data.cuts import middle_cut
 from relprop.data.opening import read_photo
-from relprop.data.photos import single_cut
 from relprop.errors import UserError
 from relprop.experiment import explain_photos
 from relprop.explainers import get_explainer
@@ -58,7 +58,7 @@ def explain(folder: Path, weights: Path, image: Path | str, *words: str, methods
 def seen(path: Path) -> Tensor:
     """What the network gets, (1, 3, 32, 32)."""
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (Digits.mean, Digits.std))
-    return ((single_cut(32)(read_photo(path)).float() / 255 - mean) / std)[None]
+    return ((middle_cut(32, 32)(read_photo(path)).float() / 255 - mean) / std)[None]
 
 
 def heatmap(path: Path) -> tuple[Tensor, dict[str, str]]:

@@ -3,5 +3,6 @@
 from relprop.callbacks.audit import AuditBatch
 from relprop.callbacks.explain import TARGETS, Explain
 from relprop.callbacks.report import Report
+from relprop.callbacks.timing import Timing
 
-__all__ = ["TARGETS", "AuditBatch", "Explain", "Report"]
+__all__ = ["TARGETS", "AuditBatch", "Explain", "Report", "Timing"]

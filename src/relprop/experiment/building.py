@@ -8,6 +8,7 @@ from typing import Any
 
 import lightning as L
 import torch
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.pytorch.callbacks import Callback, RichProgressBar
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
@@ -17,6 +18,7 @@ from relprop.data import ImageDataModule, build_datamodule
 from relprop.errors import UserError
 from relprop.loggers import build_logger
 from relprop.metrics import METRICS, HeatmapMetric, get_metric
+from relprop.processes import first, launcher, refuse_other_count
 from relprop.registry import choose
 from relprop.runs import CONFIG
 from relprop.training import resolve_precision
@@ -25,12 +27,15 @@ log = logging.getLogger(__name__)
 
 
 def start(config: DictConfig, folder: Path | None) -> None:
-    """Seed everything; write the composed config into the folder of the results to come, if there is one."""
+    """Seed everything; the first process writes the composed config into the folder of the results to come, if any."""
     for chatty in ("lightning.pytorch", "lightning.fabric"):  # tells of other products and of absent TPUs
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.getLogger("lightning.fabric.strategies.launchers").setLevel(logging.INFO)  # tells of processes that died
     warnings.filterwarnings("ignore", ".*LeafSpec")  # Lightning's use of torch, not ours
+    for advice in (".*smaller than the logging interval", ".*`srun` command is available", ".*not have many workers"):
+        warnings.filterwarnings("ignore", advice)  # of Lightning's, on a choice that the config has made
     L.seed_everything(config.seed, workers=True, verbose=False)
-    if folder is not None:
+    if folder is not None and first():
         folder.mkdir(parents=True, exist_ok=True)
         (folder / CONFIG).write_text(OmegaConf.to_yaml(config, resolve=True), encoding="utf-8")
 
@@ -41,9 +46,9 @@ def build_data(config: DictConfig, **changes: Any) -> ImageDataModule:
     return build_datamodule(**{**options, "seed": config.seed, **changes})
 
 
-def build_logger_for(config: DictConfig, folder: Path) -> Logger:
-    """The config's logger, writing into `folder`."""
-    return build_logger(config.logger.name, folder, **options_of(config.logger))
+def build_logger_for(config: DictConfig, folder: Path) -> Logger | None:
+    """The config's logger, writing into `folder`; None in all processes but the first."""
+    return None if not first() else build_logger(config.logger.name, folder, **options_of(config.logger))
 
 
 def build_trainer(
@@ -56,16 +61,29 @@ def build_trainer(
         log.info(message)
     options["enable_progress_bar"] &= logger is not None
     bars: list[Callback] = [RichProgressBar()] if options["enable_progress_bar"] else []
+    if launcher() == "srun":  # nothing is requeued, and no checkpoint written, in the middle of an epoch
+        options["plugins"] = [*options.get("plugins", []), SLURMEnvironment(auto_requeue=False)]
     try:
-        return L.Trainer(
+        trainer = L.Trainer(
             **options,
             logger=logger or False,
             callbacks=[*callbacks, *bars],
             default_root_dir=folder,
             enable_model_summary=False,
+            use_distributed_sampler=False,  # the samplers and batches of `ImageDataModule` are each process's part
         )
     except (TypeError, ValueError, L.fabric.utilities.exceptions.MisconfigurationException) as error:
         raise UserError(f"lightning.Trainer refuses the options of 'trainer': {error}") from error
+    refuse_other_count(trainer.num_devices, trainer.num_nodes)
+    return trainer
+
+
+def process_count(config: DictConfig) -> int:
+    """How many processes the config's devices and nodes make."""
+    devices = config.trainer.devices
+    if not isinstance(devices, int) or devices < 0:  # Lightning takes all GPUs
+        devices = 1 if on_cpu(config) else torch.cuda.device_count()
+    return int(devices * config.trainer.get("num_nodes", 1))
 
 
 def build_metric(config: DictConfig, network: nn.Module, offers: dict[str, Any]) -> HeatmapMetric:

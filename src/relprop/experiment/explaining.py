@@ -6,7 +6,6 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
@@ -22,13 +21,15 @@ from relprop.experiment.building import (
     build_metric,
     build_trainer,
     options_of,
+    process_count,
     start,
 )
 from relprop.experiment.fitting import fitted_patterns, images_for_patterns
 from relprop.experiment.method import Method, build_method, describe_method
 from relprop.experiment.network import must_train, network_for
 from relprop.explainers.lrp import LRPExplainer
-from relprop.loggers import close
+from relprop.loggers import close, log_config
+from relprop.processes import first
 from relprop.provenance import provenance
 from relprop.resuming import ROWS, begin, continues, forget, hold
 from relprop.rows import RowFile
@@ -37,43 +38,47 @@ from relprop.training import Predictor
 log = logging.getLogger(__name__)
 
 
-def visualize(config: DictConfig, checkpoint: Path | None) -> None:
+def visualize(config: DictConfig, checkpoint: Path | None, asked: DictConfig | None = None) -> None:
     """Explain test images with the config's method, score the heatmaps, write and log both into `config.run_dir`.
 
-    `checkpoint` is what `choose_checkpoint` gives. If the folder holds a killed run of the same config, it continues.
+    `checkpoint` is what `choose_checkpoint` gives; `asked` is the config as the command has it, by which a killed run
+    is known again, where `config` has been completed. If the folder holds a killed run of the same config, it goes on.
     With several processes the first one does all that needs doing once, and the others explain and score.
     """
     _check_processes(config, checkpoint)
+    asked = config if asked is None else asked
     origin = provenance()  # before anything is written, which may be tracked by git
     folder = Path(config.run_dir)
-    first = config.trainer.devices == 1 or getattr(rank_zero_only, "rank", 0) == 0
-    if not first:
-        logging.getLogger("relprop").setLevel(logging.WARNING)
-    data = build_data(config, limit=config.images, batch_size=config.batch_size)
+    data = build_data(config, limit=_limit(config), batch_size=config.batch_size)
     # Whatever is wrong with images or classes is said before a network is trained or downloaded.
     data.setup("test")
     target = config.target if config.target in TARGETS else class_index(config.target, data.class_names)
     to_fit_on = images_for_patterns(config)
-    with hold(folder) if first else nullcontext():
-        continued = first and continues(folder, config)
+    with hold(folder) if first() else nullcontext():
+        continued = first() and continues(folder, asked)
         network, checkpoint = network_for(config, checkpoint, data)
-        if first and not continued:
+        if first() and not continued:
             forget(folder)  # whose patterns and config are about to be replaced
-        start(config, folder if first else None)
+        start(config, folder)
         options = options_of(config.method)
         if to_fit_on is not None:
             path = folder / "patterns.safetensors"
             options["patterns"] = fitted_patterns(config, network, to_fit_on, path, continued)
         explain = _explain(config, network, data, options, target)
-        if not first:
+        if not first():
             _help(config, network, explain, folder)
             return
         if not continued:
-            begin(folder, config, checkpoint)
+            begin(folder, asked, checkpoint)
         rows = RowFile(folder / ROWS, data.test_batches())
         if continued:
             log.info("continuing %s: %d of %d images were scored before", folder, rows.resumed, rows.total)
         _lead(config, network, explain, rows, origin)
+
+
+def _limit(config: DictConfig) -> int | None:
+    """How many test images; None: as many as the data set itself says."""
+    return config.images if config.dataset.per_class is None else None
 
 
 def _lead(config: DictConfig, network: nn.Module, explain: Explain, rows: RowFile, origin: dict[str, Any]) -> None:
@@ -89,7 +94,9 @@ def _lead(config: DictConfig, network: nn.Module, explain: Explain, rows: RowFil
     report = Report(explain, rows, folder, title, config.seed, choices, origin, audit)
     callbacks = [explain, *([audit] if audit else []), report]
     warnings.filterwarnings("ignore", "Experiment logs directory .* is not empty")  # an earlier session's, done again
-    trainer = build_trainer(config, folder, build_logger_for(config, folder), callbacks, use_distributed_sampler=False)
+    trainer = build_trainer(config, folder, build_logger_for(config, folder), callbacks)
+    for logger in trainer.loggers:
+        log_config(logger, config, origin)
     trainer.test(Predictor(network), explain.data, verbose=False)
     close(trainer.loggers)
     rows.close()
@@ -100,7 +107,7 @@ def _lead(config: DictConfig, network: nn.Module, explain: Explain, rows: RowFil
 
 def _help(config: DictConfig, network: nn.Module, explain: Explain, folder: Path) -> None:
     """Run as one of the other processes."""
-    trainer = build_trainer(config, folder, None, [explain], use_distributed_sampler=False)
+    trainer = build_trainer(config, folder, None, [explain])
     try:
         trainer.test(Predictor(network), explain.data, verbose=False)
     except UserError:  # the first process says what is wrong
@@ -110,7 +117,7 @@ def _help(config: DictConfig, network: nn.Module, explain: Explain, folder: Path
 def _check_processes(config: DictConfig, checkpoint: Path | None) -> None:
     """Refuse what each of several processes would do for itself."""
     devices, strategy = config.trainer.devices, config.trainer.get("strategy", "auto")
-    if devices == 1:
+    if process_count(config) == 1:
         return
     if strategy not in ("auto", "ddp"):
         raise UserError(f"trainer.strategy={strategy} is not valid for explaining; choose one of: auto, ddp")

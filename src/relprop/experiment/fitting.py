@@ -8,7 +8,7 @@ from torch import nn
 
 from relprop.data import ImageDataModule
 from relprop.errors import UserError
-from relprop.experiment.building import build_data, on_cpu
+from relprop.experiment.building import build_data, on_cpu, process_count
 from relprop.explainers.lrp import takes_patterns
 from relprop.lrp import Patterns, fit_patterns
 
@@ -30,7 +30,7 @@ def images_for_patterns(config: DictConfig) -> ImageDataModule | None:
         Patterns.load(Path(str(file)).expanduser())
     if file is not None or not takes:
         return None
-    if config.trainer.devices != 1:
+    if process_count(config) != 1:
         raise UserError(
             f"trainer.devices={config.trainer.devices}: patterns are fitted on one device; run with trainer.devices=1 "
             "once, then give method.patterns=FILE, its patterns.safetensors"

@@ -26,7 +26,7 @@ def network_for(config: DictConfig, checkpoint: Path | None, data: ImageDataModu
     if must_train(config, checkpoint):
         log.info("training %s on %s", config.model.name, data.name)
         folder = Path(config.output_dir) / "train" / f"{datetime.now():%Y-%m-%d_%H-%M-%S}"
-        checkpoint = train_into(folder, config, None)
+        checkpoint = train_into(folder, config)
     network, source = load_network(checkpoint, config.model.name, data, options_of(config.model))
     log.info("explaining %s", source)
     return network, checkpoint

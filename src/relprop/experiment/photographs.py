@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.table import Table
@@ -17,7 +18,6 @@ from relprop.data import Batch, ImageDataModule
 from relprop.data.classes import class_index
 from relprop.data.files import with_progress
 from relprop.data.opening import find_images, read_photo
-from relprop.data.photos import single_cut
 from relprop.errors import UserError
 from relprop.experiment.building import build_data, build_logger_for, on_cpu, options_of, plain, start
 from relprop.experiment.fitting import fitted_patterns, images_for_patterns
@@ -25,7 +25,7 @@ from relprop.experiment.method import Method, build_method, describe_method
 from relprop.experiment.network import network_for
 from relprop.experiment.photo_files import Explained, PhotoFiles
 from relprop.inference import evaluation_mode, exact_float32
-from relprop.loggers import close
+from relprop.loggers import close, log_config
 from relprop.provenance import provenance
 from relprop.results import device_name
 from relprop.resuming import SUMMARY, hold, write_json
@@ -98,7 +98,12 @@ def explain_photos(configs: Sequence[DictConfig], checkpoint: Path | None) -> No
         methods = {each.method.name: method for each, method in zip(configs, built, strict=True)}
         said = {each.method.name: describe_method(each, methods[each.method.name].pipeline) for each in configs}
         files = PhotoFiles(folder, said, f"{config.model.name} on {data.name}", data.class_names)
-        refused = _work_through(paths, config, Looker(network, methods, data, target, device), files)
+        logger = build_logger_for(config, folder)
+        assert logger is not None  # photographs are explained by one process
+        log_config(logger, _joined(configs), origin)
+        look = Looker(network, methods, data, target, device)
+        refused = _work_through(paths, config.batch_size, look, files, logger)
+        close([logger])
         about = {
             "model": config.model.name,
             "dataset": data.name,
@@ -122,10 +127,10 @@ def _method(
     return build_method(config, network, data, options)
 
 
-def _work_through(paths: Sequence[Path], config: DictConfig, look: Looker, files: PhotoFiles) -> dict[Path, str]:
+def _work_through(paths: Sequence[Path], size: int, look: Looker, files: PhotoFiles, logger: Logger) -> dict[Path, str]:
     """Write and log what is found, batch by batch; give what cannot be read, with the reasons."""
-    logger, refused = build_logger_for(config, files.folder), dict[Path, str]()
-    cut, size = single_cut(look.data.image_size), config.batch_size
+    refused = dict[Path, str]()
+    cut = look.data.cut
     numbered = list(enumerate(paths))
     for batch in with_progress([numbered[i : i + size] for i in range(0, len(paths), size)], "explaining"):
         photos = []
@@ -137,7 +142,6 @@ def _work_through(paths: Sequence[Path], config: DictConfig, look: Looker, files
                 refused[path] = str(error)
         for explained in look(photos) if photos else ():
             files.write(explained, logger)
-    close([logger])
     return refused
 
 
