@@ -48,6 +48,28 @@ run_faithfulness() {
   done
 }
 
+# precision: the same network trained in every number format of the device over 3 seeds: accuracy, time, memory, heatmaps
+run_precision() {
+  local out=${PRECISION:-outputs/precision} precisions=(32-true bf16-mixed) precision seed folder runs=() words
+  if python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then
+    precisions=(32-true 16-mixed bf16-mixed)
+  fi
+  for seed in 0 1 2; do
+    for precision in "${precisions[@]}"; do
+      folder=$out/$precision/seed$seed
+      runs+=("$folder")
+      if [[ -f $folder/summary.json ]]; then
+        echo "finished before, remove it to train it anew: $folder"
+        continue
+      fi
+      words=("trainer.precision=$precision" "seed=$seed" "run_dir=$folder" "$@")
+      if [[ -f $folder/run.json ]]; then words+=(ckpt=last); fi # it was killed
+      python scripts/train.py "${words[@]}"
+    done
+  done
+  python scripts/precision.py "runs=[$(IFS=,; echo "${runs[*]}")]" "hydra.run.dir=$out"
+}
+
 # benchmark: explaining against a plain gradient, zennit, captum, grad-cam; scoring and masking against bare forwards
 run_benchmark() { python scripts/benchmark.py "$@"; }
 

@@ -12,7 +12,7 @@ SCRIPTS = CONF.parent / "scripts"
 def composed(name: str, folder: Path, *overrides: str) -> DictConfig:
     """The config `name`, with `run_dir` and `output_dir` below `folder` and no progress bars."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        quiet = ["trainer.enable_progress_bar=false"] if name not in ("benchmark", "compare", "gallery") else []
+        quiet = ["trainer.enable_progress_bar=false"] if name in ("train", "visualize") else []
         return compose(name, [f"output_dir={folder}", f"run_dir={folder}/{name}/run", *quiet, *overrides])
 
 
