@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
 
 from relprop.errors import UserError
-from relprop.inference import evaluation_mode, exact_float32, fingerprint
+from relprop.inference import evaluation_mode, exact_float32, fingerprint, hooked_modules
 from relprop.registry import choose
 
 DTYPES: Mapping[str, torch.dtype] = MappingProxyType(
@@ -23,7 +23,8 @@ class Classifier:
     """Logits of `model` for many images, from a folded copy where that gives the same.
 
     A network that cannot be traced, has hooks, or answers otherwise once folded (it calls one layer twice, say) runs as
-    it is; `form` says which it was. The copy is made at the first forward, and anew when a weight has changed.
+    it is; `form` says which it was. The copy is made at the first forward, and anew when a weight or the hooks have
+    changed.
     """
 
     def __init__(self, model: nn.Module, dtype: str = "float32") -> None:
@@ -34,7 +35,7 @@ class Classifier:
 
     def prepare(self, images: Tensor) -> None:
         """Be ready for images of this size (N, C, H, W): copy and original are compared on noise, always the same."""
-        state = (fingerprint(self.model), images.device)
+        state = (fingerprint(self.model), hooked_modules(self.model), images.device)
         if state == self._prepared_for:
             return
         noise = torch.randn((1, *images.shape[1:]), generator=torch.Generator().manual_seed(0))
@@ -56,7 +57,7 @@ class Classifier:
 
     def _folded(self, image: Tensor) -> nn.Module | None:
         """A folded copy that gives the same logits for `image` (1, C, H, W); None if there is none."""
-        if any(module._forward_hooks or module._forward_pre_hooks for module in self.model.modules()):
+        if hooked_modules(self.model) or any(module._forward_pre_hooks for module in self.model.modules()):
             return None
         try:
             folded = fuse(copy.deepcopy(self.model).eval())

@@ -7,8 +7,14 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.modules import module as torch_module
+from torch.nn.utils.prune import BasePruningMethod
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks")
+GLOBAL_HOOKS = ("_global_forward_hooks", "_global_forward_pre_hooks")  # of every module there is
+RECOMPUTING = (BasePruningMethod, WeightNorm, SpectralNorm)  # torch's own pre-hooks, which only make a weight
 
 
 @contextmanager
@@ -25,8 +31,10 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def without_hooks(model: nn.Module) -> Iterator[None]:
-    """No forward hook of the caller's fires inside; afterwards all are back."""
+    """No forward hook of the caller's fires inside, not even those of every module; afterwards all are back."""
+    hooks: list[tuple[Any, str, Any]]
     hooks = [(module, name, getattr(module, name)) for module in model.modules() for name in HOOKS]
+    hooks += [(torch_module, name, getattr(torch_module, name)) for name in GLOBAL_HOOKS]
     for module, name, _ in hooks:
         setattr(module, name, OrderedDict())
     try:
@@ -34,6 +42,33 @@ def without_hooks(model: nn.Module) -> Iterator[None]:
     finally:
         for module, name, registered in hooks:
             setattr(module, name, registered)
+
+
+def hooked_modules(model: nn.Module) -> list[str]:
+    """Names of the modules at which the caller's forward hooks or pre-hooks fire: "" is the model, "*" every module.
+
+    Hooks with which torch computes a weight from others, as pruning does, are not the caller's.
+    """
+    names = ["*"] if any(getattr(torch_module, name) for name in GLOBAL_HOOKS) else []
+    for path, module in model.named_modules():
+        hooks = [hook for name in HOOKS for hook in getattr(module, name).values()]
+        if not all(isinstance(hook, RECOMPUTING) for hook in hooks):
+            names.append(path)
+    return names
+
+
+def recompute_weights(model: nn.Module) -> None:
+    """Bring weights up to date that torch computes from others before each forward, for those who read them.
+
+    Pruning and the older weight and spectral norm (of `torch.nn.utils`, not its parametrizations) leave a weight as it
+    was at the last forward. It is replaced, as the next forward would do, and not written to.
+    """
+    with torch.no_grad():
+        for module in model.modules():
+            for hook in module._forward_pre_hooks.values():
+                if isinstance(hook, RECOMPUTING):
+                    with evaluation_mode(module):  # a spectral norm in training mode would take a step
+                        hook(module, ())
 
 
 @contextmanager

@@ -29,11 +29,12 @@ def images() -> Tensor:
     return torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
 
-def plain() -> nn.Module:
-    """Layers that captum takes as they are: each called once, none in place."""
+def plain(averages: bool = True) -> nn.Module:
+    """Layers that captum takes as they are: each called once, none in place. Without `averages`, a mean at the end."""
     torch.manual_seed(0)
     convolutions = OrderedDict(conv=nn.Conv2d(3, 6, 3), norm=nn.BatchNorm2d(6), relu=nn.ReLU(), pool=nn.MaxPool2d(2))
-    more = OrderedDict(conv2=nn.Conv2d(6, 8, 3), relu2=nn.ReLU(), average=nn.AdaptiveAvgPool2d(1))
+    more = OrderedDict(conv2=nn.Conv2d(6, 8, 3), relu2=nn.ReLU())
+    more |= OrderedDict(average=nn.AdaptiveAvgPool2d(1)) if averages else {}
 
     class Plain(nn.Module):
         def __init__(self) -> None:
@@ -41,7 +42,8 @@ def plain() -> nn.Module:
             self.layers, self.head = nn.Sequential(OrderedDict(**convolutions, **more)), nn.Linear(8, 10)
 
         def forward(self, x: Tensor) -> Tensor:
-            return self.head(torch.flatten(self.layers(x), 1))
+            maps = self.layers(x)
+            return self.head(torch.flatten(maps, 1) if averages else maps.mean((2, 3)))
 
     return Plain().eval()
 
@@ -56,6 +58,11 @@ def test_captums_values_on_a_network_that_it_takes(images: Tensor, caplog) -> No
         found = get_explainer("captum_lrp", model)(images, TARGET)
     assert torch.equal(found, torch.cat(own))
     assert not caplog.records
+
+
+def test_a_mean_is_the_average_pooling_that_captum_knows(images: Tensor) -> None:
+    pooled, mean = (get_explainer("captum_lrp", plain(averages))(images, TARGET) for averages in (True, False))
+    torch.testing.assert_close(mean, pooled, rtol=1e-4, atol=1e-5 * pooled.abs().max().item())
 
 
 def test_on_a_vgg_without_biases_it_is_rule_epsilon_of_the_engine(images: Tensor) -> None:
@@ -105,6 +112,6 @@ def test_relevance_beyond_float32_is_refused(images: Tensor) -> None:
     with torch.no_grad():
         explainer.model.linear.weight.fill_(torch.finfo(torch.float32).max)
     with pytest.raises(
-        UserError, match="captum's LRP gives NaN or infinite relevance here; choose|grows at every addition"
+        UserError, match="captum's LRP gives NaN or infinite relevance here: it grows at every addition"
     ):
         explainer(images, TARGET)

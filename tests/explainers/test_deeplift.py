@@ -85,10 +85,15 @@ def test_a_rule_by_hand() -> None:
     assert attribution[:, 0, 0].tolist() == [[9.0, -1.0], [2.0, 0.0]]
 
 
-def test_other_activations_are_refused_by_name() -> None:
-    model = network_of(lambda block, x: block.gelu(x), gelu=nn.GELU())
-    with pytest.raises(UserError, match=r"block0.gelu: DeepLIFT has no rule for GELU; it takes ELU, LeakyReLU"):
+@pytest.mark.parametrize("activation", [nn.GELU(), nn.Softmax(1)], ids=["gelu", "softmax"])
+def test_other_activations_are_refused_by_name(activation: nn.Module) -> None:
+    """Softmax, too, for which captum has a rule that mixes the images of a batch."""
+    model, name = network_of(lambda block, x: block.act(x), act=activation), type(activation).__name__
+    with pytest.raises(
+        UserError, match=f"block0.act: DeepLIFT has no rule for {name}; it takes ELU, LeakyReLU"
+    ) as caught:
         get_explainer("deeplift", model)
+    assert "Softmax" not in str(caught.value).partition(";")[2]
 
 
 def test_nothing_stays_on_the_network_when_something_goes_wrong() -> None:

@@ -1,8 +1,13 @@
 """A network taken apart: the same logits and slopes, modules that are called once, nothing shared but the weights."""
 
+import copy
+import warnings
+
 import pytest
 import torch
+import torch.nn.utils as old
 from torch import nn
+from torch.nn.utils import parametrizations, prune
 
 from relprop.explainers.separated import Graphs, Separated
 from relprop.models import build_model
@@ -60,6 +65,37 @@ def test_weights_are_shared_and_nothing_else() -> None:
     with torch.no_grad():
         model.conv1.weight.mul_(2)
     assert not torch.equal(separated(images, target), before)
+
+
+COMPUTED = {
+    "weight norm": parametrizations.weight_norm,
+    "spectral norm": parametrizations.spectral_norm,
+    "older weight norm": old.weight_norm,
+    "older spectral norm": old.spectral_norm,
+    "pruning": lambda layer: prune.l1_unstructured(layer, "weight", 0.3),
+}
+
+
+@pytest.mark.parametrize("kind", COMPUTED)
+def test_weights_that_torch_computes_from_others_are_those_of_now(kind: str) -> None:
+    """Also when what they come from has changed since the last forward, and without a step of a spectral norm."""
+    model = network("functional").train()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*weight_norm.* is deprecated", FutureWarning)
+        COMPUTED[kind](model.down)
+    images, target = torch.randn(2, 3, 16, 16).double(), torch.tensor([1, 3])
+    graphs = Graphs(model)
+    for _ in range(2):
+        with torch.no_grad():
+            for parameter in model.down.parameters():
+                parameter.add_(0.3 * torch.randn_like(parameter))
+        before = copy.deepcopy(dict(model.named_buffers()))
+        found = Separated(graphs.current())(images, target)
+        assert all(torch.equal(value, before[name]) for name, value in model.named_buffers())
+        assert all(module.training for module in model.modules())
+        model.eval()
+        torch.testing.assert_close(found, model(images).gather(1, target[:, None]).squeeze(1))
+        model.train()
 
 
 def test_graph_is_read_anew_when_a_module_was_replaced() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrizations
+from torch.nn.utils import parametrizations, prune
 from torchvision.models import resnet18
 
 from relprop import LRP
@@ -180,6 +180,26 @@ def test_parametrized_weights_are_the_computed_ones(model: nn.Module, images: Te
     with torch.no_grad():
         normed.twice.parametrizations.weight.original0.mul_(2)
     assert torch.equal(engine.attribute(images), LRP(normed).attribute(images))
+
+
+@pytest.mark.parametrize(
+    "kind", [parametrizations.spectral_norm, lambda layer: prune.l1_unstructured(layer, "weight", 0.5)]
+)
+def test_computed_weights_are_those_of_now_and_take_no_step(kind: Any, model: nn.Module, images: Tensor) -> None:
+    """In training mode, reading the weight of a spectral norm changes it; pruned weights are old until a forward."""
+    changed = copy.deepcopy(model).train()
+    kind(changed.twice)
+    engine = LRP(changed, "gradient")
+    with torch.no_grad():
+        next(changed.twice.parameters()).add_(0.1)
+        for parameter in changed.twice.parameters():
+            parameter.mul_(torch.rand_like(parameter) + 0.5)
+    before = {name: buffer.clone() for name, buffer in changed.named_buffers()}
+    found = engine.attribute(images, 1)
+    assert all(torch.equal(buffer, before[name]) for name, buffer in changed.named_buffers())
+    pixels = images.clone().requires_grad_()
+    (expected,) = torch.autograd.grad(changed.eval()(pixels)[:, 1].sum(), pixels)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
 
 
 def test_hooks_of_the_caller_neither_fire_nor_get_lost() -> None:

@@ -41,6 +41,8 @@ class CaptumLRP(Explainer):
     Raises `UserError` when called, if the relevance is not finite.
     """
 
+    ignores_hooks = True
+
     def __init__(self, model: nn.Module, max_batch: int = MAX_BATCH, positive: bool = False) -> None:
         super().__init__(model, max_batch, positive)
         self._graphs = Graphs(model)

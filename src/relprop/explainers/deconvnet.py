@@ -13,6 +13,8 @@ class Deconvnet(Explainer):
     the LRP engine, which needs no hooks and takes ReLUs of any kind.
     """
 
+    ignores_hooks = True
+
     def __init__(self, model: nn.Module, max_batch: int = MAX_BATCH, positive: bool = False) -> None:
         super().__init__(model, max_batch, positive)
         self.engine = LRP(model, composite="deconvnet")

@@ -34,6 +34,8 @@ class DeepLIFT(Explainer):
     image and its baseline.
     """
 
+    ignores_hooks = True
+
     def __init__(
         self,
         model: nn.Module,

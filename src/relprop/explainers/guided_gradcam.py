@@ -15,6 +15,8 @@ class GuidedGradCAM(Explainer):
     - `layer`: dotted name of the module that Grad-CAM looks at; None takes what `find_layer` finds.
     """
 
+    ignores_hooks = True
+
     def __init__(
         self, model: nn.Module, layer: str | None = None, max_batch: int = MAX_BATCH, positive: bool = False
     ) -> None:

@@ -14,6 +14,8 @@ from relprop.registry import choose
 class LRPExplainer(Explainer):
     """`LRP.attribute`; the options are those of `relprop.LRP`, and `patterns` may also be a file that holds some."""
 
+    ignores_hooks = True
+
     def __init__(
         self,
         model: nn.Module,

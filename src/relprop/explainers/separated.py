@@ -1,13 +1,14 @@
 """A network taken apart into modules that are called once and change nothing in place, as captum's hooks need them."""
 
-import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizations
 
 from relprop.explainers.base import at_target
-from relprop.inference import fingerprint
+from relprop.inference import evaluation_mode, fingerprint, recompute_weights
 from relprop.lrp.graph import Graph, Kind, Step
 from relprop.lrp.tracing import trace
 
@@ -21,7 +22,8 @@ class Separated(nn.Module):
     Every call of a layer is a module of its own, also where the network calls one module several times, in place, or a
     function: `layers` by the step's index. They share their parameters and buffers with the network, so that changed
     weights are seen, but nothing else: attributes and hooks that are put on them never reach the network, and the
-    network's own hooks do not fire. Make a new one for every use: it costs next to nothing.
+    network's own hooks do not fire. Weights that torch computes from others (parametrizations, pruning) are those of
+    now. Make a new one for every use: it costs next to nothing.
 
     `instead` makes the modules of a kind of step; they take the outputs of the step's inputs.
     """
@@ -58,8 +60,14 @@ def _layer(step: Step, instead: Layers) -> nn.Module | None:
 
 def unhooked(module: nn.Module) -> Any:
     """A module with the same parameters and buffers, but attributes of its own: out of place, without hooks."""
-    own = copy.copy(module)
+    own: Any = object.__new__(type_before_parametrizations(module))
+    vars(own).update(vars(module))
     vars(own).update({name: value for name, value in vars(nn.Module()).items() if "hook" in name})
+    if is_parametrized(module):
+        parametrized: Any = own._modules["parametrizations"]
+        own._modules = {name: child for name, child in own._modules.items() if child is not parametrized}
+        with torch.no_grad(), evaluation_mode(module):  # a spectral norm in training mode would take a step
+            vars(own).update({name: getattr(module, name) for name in parametrized})
     if hasattr(own, "inplace"):
         vars(own)["inplace"] = False
     return own.eval()
@@ -77,6 +85,7 @@ class Graphs:
 
     def current(self) -> Graph:
         """The graph of the model as it is now."""
+        recompute_weights(self.model)
         modules, _ = fingerprint(self.model)
         if modules != self._modules:
             self._graph, self._modules = trace(self.model), modules

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from relprop.errors import UserError
-from relprop.inference import exact_float32, fingerprint
+from relprop.inference import evaluation_mode, exact_float32, fingerprint, recompute_weights
 from relprop.lrp.audit import Audit
 from relprop.lrp.checks import check_images, pixel_box
 from relprop.lrp.compiling import Compiler
@@ -71,7 +71,7 @@ class LRP:
     The engine computes without autograd and whatever autocast is active. Raises `UserError` for names and values that
     it does not know and `UnsupportedOperationError` for steps without a rule; both are `ValueError`s, and both come
     when the engine is built. Writes to weights that torch does not count, through `.data`, go unseen: build a new
-    engine after them.
+    engine after them. Forward hooks of the caller's are no part of what it explains.
     """
 
     def __init__(
@@ -186,7 +186,9 @@ class LRP:
             self.plan = make_plan(self.graph, self.composite, self.split, self.gate, self.options.folds)
             self._modules, self._versions = modules, None
         if versions != self._versions:
-            self._weights = prepare(self.model, self.plan, self.options)
+            recompute_weights(self.model)
+            with evaluation_mode(self.model):  # in training mode, a spectral norm would take a step when it is read
+                self._weights = prepare(self.model, self.plan, self.options)
             self._versions = versions
             if self._compiler is not None:
                 self._compiler.forget()
