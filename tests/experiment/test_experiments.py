@@ -1,4 +1,4 @@
-"""Every whole experiment composes and trains on real data, for one batch."""
+"""Every whole experiment composes, trains on real data for one batch, and explains two images with what came of it."""
 
 import json
 from itertools import islice
@@ -8,10 +8,13 @@ import pytest
 import torch
 from torchvision.models import get_model_weights, resnet50
 
-from relprop.experiment import train
+from relprop.experiment import train, visualize
+from relprop.runs import choose_checkpoint
 from tests.configs import composed, options
 
-SHORT = ("trainer.fast_dev_run=true", "trainer.accelerator=cpu", "logger=csv", "dataset.batch_size=2")
+SHORT = ("trainer.accelerator=cpu", "logger=csv", "dataset.batch_size=2", "dataset.epochs=1")
+ONE_BATCH = tuple(f"+trainer.limit_{part}_batches=1" for part in ("train", "val", "test"))
+TWO_IMAGES = ("images=2", "metric=complexity", "logger=csv", "trainer=cpu")
 
 WHOLE = ("cifar10", "imagenette")  # read at once, which takes a while
 
@@ -43,14 +46,17 @@ def imagenet_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.data
 @pytest.mark.parametrize("name", options("experiment"))
-def test_experiment_trains(name: str, some_data: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    config = composed("train", tmp_path, f"experiment={name}", f"data_dir={some_data}", *SHORT)
+def test_experiment_runs(name: str, some_data: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    config = composed("train", tmp_path, f"experiment={name}", f"data_dir={some_data}", *SHORT, *ONE_BATCH)
     if config.weights == "imagenet":
         request.getfixturevalue("imagenet_weights")
     train(config)
     summary = json.loads((Path(config.run_dir) / "summary.json").read_text())
     assert (summary["dataset"], summary["model"]) == (config.dataset.name, config.model.name)
     assert summary["epochs"] == 1
+    config = composed("visualize", tmp_path, f"experiment={name}", f"data_dir={some_data}", *TWO_IMAGES)
+    visualize(config, choose_checkpoint(config))
+    assert len((Path(config.run_dir) / "results.jsonl").read_text().splitlines()) == 2
 
 
 def test_otsukis_training_is_the_papers(tmp_path: Path) -> None:
