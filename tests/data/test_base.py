@@ -164,11 +164,77 @@ def test_another_size_of_images_that_have_one_is_refused():
         build_datamodule("digits", image_size=64)
 
 
+def under_trainer(data, process=0, processes=1, device="cpu"):
+    strategy = SimpleNamespace(root_device=torch.device(device))
+    data.trainer = SimpleNamespace(global_rank=process, world_size=processes, training=False, strategy=strategy)
+    return data
+
+
+class Few(Ramp):
+    """So many images in its splits."""
+
+    def __init__(self, train=12, val=12, test=12, **options):
+        super().__init__(**options)
+        self.counts = {"train": train, "val": val, "test": test}
+
+    def load(self, split):
+        (images,) = super().load(split).values()
+        return {split: TensorImages(images.images[: self.counts[split]], images.labels[: self.counts[split]])}
+
+
+@pytest.mark.parametrize(
+    ("counts", "stage", "kind"),
+    [
+        ({"train": 0}, "fit", "training"),
+        ({"val": 0}, "fit", "validation"),
+        ({"val": 0}, "validate", "validation"),
+        ({"test": 0}, "test", "test"),
+    ],
+)
+def test_a_split_without_images_is_refused(counts, stage, kind):
+    with pytest.raises(UserError, match=f"dataset=ramp has no {kind} images"):
+        Few(**counts).setup(stage)
+
+
+def test_what_a_stage_does_not_need_may_have_no_images():
+    Few(train=0, val=0).setup("test")
+    Few(test=0).setup("fit")
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (Few(val=2), "ramp has 2 validation images, fewer than the 3 processes that share them; take 2 or fewer"),
+        (Few(test=1), "ramp has 1 test image, fewer than the 3 processes"),
+        (Few(limit=2), "ramp has 2 test images, fewer"),
+        (Few(test=0), "ramp has no test images"),
+    ],
+)
+def test_fewer_images_than_processes_are_refused_before_a_training(data, says):
+    with pytest.raises(UserError, match=says):
+        under_trainer(data, 1, 3).setup("fit")
+
+
+def test_as_many_images_as_processes_are_enough():
+    under_trainer(Few(train=1, val=3, test=3), 1, 3).setup("fit")
+
+
+def test_images_to_be_explained_may_be_fewer_than_processes():
+    """Explaining gives out batches, and a process may have none."""
+    under_trainer(Few(test=1), 1, 3).setup("test")
+
+
+def test_memory_is_pinned_for_a_trainer_on_a_gpu_alone(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert not Ramp().val_dataloader().pin_memory
+    assert not under_trainer(Ramp()).val_dataloader().pin_memory
+    assert under_trainer(Ramp(), device="cuda:0").val_dataloader().pin_memory
+
+
 def test_processes_share_test_and_validation_images_without_repeating_any():
     parts = []
     for process in range(3):
-        data = Ramp(batch_size=3)
-        data.trainer = SimpleNamespace(global_rank=process, world_size=3, training=False)
+        data = under_trainer(Ramp(batch_size=3), process, 3)
         loaders = (data.val_dataloader(), data.test_dataloader())
         parts.append([torch.cat([batch.indices for batch in loader]).tolist() for loader in loaders])
     assert [sorted(chain(*(part[i] for part in parts))) for i in range(2)] == [list(range(12))] * 2

@@ -286,11 +286,13 @@ def test_damaged_lists_are_named(folder, file, old, new, message):
     assert "\n" not in str(caught.value)
 
 
-def test_corrupt_image_is_named(folder):
-    file = folder / "images" / "003.Sooty_Albatross" / "Sooty_Albatross_0000.png"
+@pytest.mark.parametrize(("split", "image"), [("test", "0000"), ("train", "0001")])
+def test_corrupt_image_is_named(folder, split, image):
+    """And is to be replaced: if it were deleted, images.txt would still list it."""
+    file = folder / "images" / "003.Sooty_Albatross" / f"Sooty_Albatross_{image}.png"
     file.write_bytes(b"not a picture")
-    with pytest.raises(UserError, match=f"^{file} cannot be decoded as an image"):
-        list(data_of(folder).test_dataloader())
+    with pytest.raises(UserError, match=rf"^{file} cannot be decoded as an image \(\w+\); replace the file\.$"):
+        list(getattr(data_of(folder), f"{split}_dataloader")())
 
 
 @pytest.mark.data

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from torch._utils import ExceptionWrapper
 
-from relprop.data.files import UnreadableImageError, class_files, read_rgb
+from relprop.data.files import UnreadableImageError, class_files, read_rgb, with_progress
 from relprop.errors import UserError
 
 
@@ -68,3 +68,11 @@ def test_missing_and_empty_class_folders_are_named(tmp_path):
     (tmp_path / "cat").mkdir()
     with pytest.raises(UserError, match="cat is empty"):
         class_files(tmp_path / "cat")
+
+
+@pytest.mark.parametrize(("process", "shown"), [("0", True), ("1", False)])
+def test_the_first_of_several_processes_alone_shows_progress(process: str, shown: bool, monkeypatch, capsys) -> None:
+    monkeypatch.setenv("LOCAL_RANK", process)
+    assert list(with_progress([1, 2], "Reading")) == [1, 2]
+    captured = capsys.readouterr()
+    assert ("Reading" in captured.err) is shown and captured.out == ""

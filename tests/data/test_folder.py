@@ -30,15 +30,39 @@ def names(module: ImageDataModule) -> dict[str, set[str]]:
     return {split: {f"{x.folder.name}/{name}" for name in x.names} for split, x in module.listings.items()}
 
 
-def test_class_folders_alone_are_divided_by_seed(tmp_path: Path) -> None:
-    module = data(make(tmp_path, count=20))
+def touch(path: Path, count: int) -> Path:
+    """As `make`, but of empty files, which are enough to be divided."""
+    for name in ANIMALS:
+        (path / name).mkdir(exist_ok=True)
+        for i in range(count):
+            (path / name / f"{i:03}.png").touch()
+    return path
+
+
+def test_class_folders_alone_are_divided_whatever_the_seed(tmp_path: Path) -> None:
+    """Else a command with another seed than the training's would test the network on what it was trained on."""
+    module = data(touch(tmp_path, 300))
     assert module.class_names == ("Zebra crossing", "cat", "dog")
-    assert {split: x.labels.bincount().tolist() for split, x in module.listings.items()} == {
-        "train": [16] * 3, "val": [2] * 3, "test": [2] * 3,
-    }  # fmt: skip
+    for split, low, high in (("train", 200, 280), ("val", 15, 45), ("test", 15, 45)):
+        assert all(low <= count <= high for count in module.listings[split].labels.bincount().tolist())
     parts = names(module)
-    assert len(set.union(*parts.values())) == 60
-    assert names(data(tmp_path)) == parts != names(data(tmp_path, seed=1))
+    assert sum(map(len, parts.values())) == len(set.union(*parts.values())) == 900
+    assert names(data(tmp_path, seed=1, per_class=5)) == parts
+
+
+@pytest.mark.parametrize("count", range(3, 12))
+def test_each_part_has_an_image_of_each_class(count: int, tmp_path: Path) -> None:
+    module = data(touch(tmp_path, count))
+    assert all((x.labels.bincount(minlength=3) > 0).all() for x in module.listings.values())
+    assert len(set.union(*names(module).values())) == 3 * count
+
+
+def test_files_added_later_are_not_drawn_from_those_that_were_trained_on(tmp_path: Path) -> None:
+    trained: set[str] = set()
+    for count in (4, 5, 10, 11, 30, 300):
+        parts = names(data(touch(tmp_path, count)))
+        assert trained <= parts["train"]
+        trained = parts["train"]
 
 
 def test_train_and_val_make_val_the_test(tmp_path: Path) -> None:

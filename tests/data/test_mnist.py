@@ -1,4 +1,5 @@
 import gzip
+import math
 import shutil
 from pathlib import Path
 
@@ -58,6 +59,31 @@ def test_a_damaged_file_is_named(damage: bytes, data_dir: Path, tmp_path: Path) 
     (tmp_path / RAW / "t10k-labels-idx1-ubyte").unlink()
     (tmp_path / RAW / "t10k-images-idx3-ubyte.gz").write_bytes(b"no gzip")
     with pytest.raises(UserError, match=r"t10k-images-idx3-ubyte.gz cannot be read"):
+        build_datamodule("mnist", data_dir=tmp_path).split("test")
+
+
+def values(magic: int, *shape: int) -> bytes:
+    """A file of MNIST's format, of zeros."""
+    return b"".join(number.to_bytes(4) for number in (magic, *shape)) + bytes(math.prod(shape))
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (gzip.compress(b"")[:10] + b"\xff" * 50, "cannot be read"),
+        (gzip.compress(values(2051, 3, 28, 28))[:-20], "cannot be read"),
+        (gzip.compress(b"other"), "is not a file of MNIST, or damaged"),
+    ],
+    ids=["changed", "cut short", "another file"],
+)
+def test_a_damaged_archive_is_named_as_it_is_called(damage: bytes, says: str, tmp_path: Path) -> None:
+    (tmp_path / RAW).mkdir(parents=True)
+    (tmp_path / RAW / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(values(2049, 3)))
+    images = tmp_path / RAW / "t10k-images-idx3-ubyte.gz"
+    images.write_bytes(gzip.compress(values(2051, 3, 28, 28)))
+    assert len(build_datamodule("mnist", data_dir=tmp_path).split("test")) == 3
+    images.write_bytes(damage)
+    with pytest.raises(UserError, match=f"{images} {says}"):
         build_datamodule("mnist", data_dir=tmp_path).split("test")
 
 

@@ -10,10 +10,10 @@ from torchvision.tv_tensors import BoundingBoxes, KeyPoints
 from relprop.data.cuts import Cut
 from relprop.data.files import read_rgb
 from relprop.data.images import Batch
-from relprop.data.photos import Photos
+from relprop.data.photos import ListedPhotos
 
 
-class AnnotatedPhotos(Photos):
+class AnnotatedPhotos(ListedPhotos):
     """Photographs with a box each and, if given, points on parts of the object, both in pixels of the file.
 
     `boxes` float32 (N,4): left, top, right, bottom; `parts` float32 (N,P,3): x, y, and whether the part is visible, 1
@@ -35,7 +35,7 @@ class AnnotatedPhotos(Photos):
         return batch if self.parts is None else batch._replace(parts=torch.stack(parts))
 
     def _cut(self, position: int) -> tuple[Tensor, Tensor, Tensor]:
-        photo = read_rgb(self.folder / self.names[position])
+        photo = read_rgb(self.folder / self.names[position], self.remedy)
         parts = torch.zeros(0, 3) if self.parts is None else self.parts[position]
         canvas = (photo.height, photo.width)
         box = BoundingBoxes(self.boxes[position : position + 1], format="XYXY", canvas_size=canvas)

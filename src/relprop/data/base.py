@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Sampler
 from relprop.data.cuts import Cut, middle_cut
 from relprop.data.images import Batch, ImageSet
 from relprop.data.order import EpochShuffle, draw_numbers
+from relprop.data.sizes import require_images
 from relprop.data.subset import balanced_positions, positions_per_class
 from relprop.errors import UserError
 
@@ -117,9 +118,17 @@ class ImageDataModule(L.LightningDataModule, ABC):
         return self._splits[split]
 
     def setup(self, stage: str | None = None) -> None:
-        """Read what a stage of the trainer needs: `fit`, `validate`, `test`, `predict`; None reads all."""
+        """Read what a stage of the trainer needs: `fit`, `validate`, `test`, `predict`; None reads all.
+
+        Raises `UserError` for a split without images. Before a training of several processes the test images, too, are
+        read, and it is raised if there are fewer images than processes, rather than when the training is over.
+        """
         for split in _SPLITS_OF_STAGE[stage]:
-            self.split(split)
+            require_images(self.name, split, len(self.split(split)))
+        processes = self._process()[1]
+        if stage == "fit" and (processes > 1 or "test" in self._splits):
+            require_images(self.name, "val", len(self.split("val")), processes)
+            require_images(self.name, "test", self.test_size, processes)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """All training images, in a new order each epoch."""
@@ -211,6 +220,10 @@ class ImageDataModule(L.LightningDataModule, ABC):
         """The number of this process, and of how many."""
         return (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
 
+    def _is_on_gpu(self) -> bool:
+        """Whether batches go to a GPU; memory that is pinned for nothing would take some of the GPU's."""
+        return self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
+
     def _share(self, positions: Sequence[int]) -> Sequence[int]:
         """Those for this process; each position is one process's."""
         process, processes = self._process()
@@ -226,7 +239,7 @@ class ImageDataModule(L.LightningDataModule, ABC):
             **({"batch_sampler": order} if in_batches else batches),
             num_workers=workers,
             persistent_workers=workers > 0,
-            pin_memory=torch.cuda.is_available(),
+            pin_memory=self._is_on_gpu(),
             collate_fn=_as_is,
         )
 

@@ -16,7 +16,7 @@ from relprop.data.cuts import photo_cut
 from relprop.data.download import fetch_archive
 from relprop.data.files import class_files
 from relprop.data.images import ImageSet
-from relprop.data.photos import PhotoDataModule, Photos
+from relprop.data.photos import ListedPhotos, PhotoDataModule
 from relprop.errors import UserError
 from relprop.folders import CUB_FOLDER, CUB_URL, require_folders
 
@@ -64,7 +64,7 @@ class Cub(PhotoDataModule):
             return AnnotatedPhotos(folder / "images", names, labels, cut, birds.boxes[chosen], parts)
 
         names, labels = _choose(birds, birds.training & ~val)
-        train = Photos(folder / "images", names, labels, photo_cut(True, self.image_size), self.seed)
+        train = ListedPhotos(folder / "images", names, labels, photo_cut(True, self.image_size), self.seed)
         return {"train": train, "val": annotated(val), "test": annotated(~birds.training)}
 
 

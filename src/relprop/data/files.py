@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import track
 
 from relprop.errors import UserError
+from relprop.processes import first
 
 Item = TypeVar("Item")
 
@@ -46,12 +47,12 @@ def decoding(path: Path, remedy: str) -> Iterator[None]:
         ) from error
 
 
-def read_rgb(path: Path) -> Image.Image:
+def read_rgb(path: Path, remedy: str = "replace the file or delete it") -> Image.Image:
     """The decoded image in RGB, as published pipelines read data sets: its EXIF orientation is ignored.
 
-    Raises `UnreadableImageError` that names the file.
+    Raises `UnreadableImageError` that names the file and the `remedy`.
     """
-    with decoding(path, "replace the file or delete it"), Image.open(path) as image:
+    with decoding(path, remedy), Image.open(path) as image:
         return image.convert("RGB")
 
 
@@ -73,5 +74,5 @@ def visible(folder: Path) -> list[str]:
 
 
 def with_progress(items: Sequence[Item], description: str) -> Iterable[Item]:
-    """Iterate under a progress bar on standard error, since standard output is for results."""
-    return track(items, description, console=Console(stderr=True))
+    """Iterate under a progress bar of the first process, on standard error, since standard output is for results."""
+    return track(items, description, console=Console(stderr=True), disable=not first())

@@ -1,9 +1,10 @@
 """Any folder of images with a folder for each class."""
 
+import os
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from relprop.data.base import Split
@@ -20,8 +21,9 @@ class Folder(SmallPhotoDataModule):
     """Photographs below `path`, in the layout of torchvision's ImageFolder; the classes are named by their folders.
 
     `path` holds train, val and test; or train and one of the others, which is then the test, while the last tenth of
-    each class of train, by file name, is val; or the folders of the classes themselves, of which `seed` draws a tenth
-    for val and a tenth for test. A network sees `image_size` pixels.
+    each class of train, by file name, is val; or the folders of the classes themselves, of which about a tenth is val
+    and a tenth test: which images, their names decide, and neither `seed` nor any option, so that no command tests a
+    network on what another one trained it on. A network sees `image_size` pixels.
     """
 
     name = "folder"
@@ -71,20 +73,31 @@ class Folder(SmallPhotoDataModule):
         return list_classes(folder, theirs)
 
     def _drawn(self, every: Listing) -> Mapping[Split, Listing]:
-        """A tenth of each class, at least one image, for val and as many for test, drawn by the seed."""
+        """About a tenth of each class, at least one image, for val and for test: those with the lowest hashes of names.
+
+        What counts is the hash itself and not its rank, so that files which are added later move no image from train
+        to another part.
+        """
         part = torch.zeros(len(every.names), dtype=torch.int64)
         for label, name in enumerate(self.class_names):
-            members = (every.labels == label).nonzero().flatten().numpy()
+            members = (every.labels == label).nonzero().flatten().tolist()
             if len(members) < len(_PARTS):
                 raise UserError(
                     f"{self.path / name} has {len(members)} images; a class that is divided into train, val and test "
                     "needs 3 or more."
                 )
-            order = np.random.default_rng((self.seed, label)).permutation(members)
-            tenth = max(round(len(members) / 10), 1)
-            part[order[:tenth]] = 1
-            part[order[tenth : 2 * tenth]] = 2
+            place = {position: _hash(every.names[position]) for position in members}
+            order = sorted(members, key=place.__getitem__)
+            test = min(max(sum(place[i] < 0.1 for i in members), 1), len(members) - 2)
+            held_out = min(max(sum(place[i] < 0.2 for i in members), test + 1), len(members) - 1)
+            part[order[:test]] = 2
+            part[order[test:held_out]] = 1
         return {"train": every.where(part == 0), "val": every.where(part == 1), "test": every.where(part == 2)}
+
+
+def _hash(name: str) -> float:
+    """A number in [0,1] that looks drawn at random, but is the same for this name always and everywhere."""
+    return int.from_bytes(sha256(os.fsencode(name)).digest()[:8]) / 2**64
 
 
 def _parts(path: Path) -> list[str]:

@@ -1,6 +1,7 @@
 """MNIST (LeCun et al. 1998): handwritten digits."""
 
 import gzip
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -85,16 +86,16 @@ def _is_there(file: Path) -> bool:
 
 def _bytes(file: Path, magic: int) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
     """The values in a file of MNIST's format, or in the same compressed beside it. Raises `UserError` for another."""
-    packed = _packed(file)
+    given = file if file.is_file() else _packed(file)
     try:
-        content = file.read_bytes() if file.is_file() else gzip.decompress(packed.read_bytes())
-    except (OSError, EOFError) as error:
-        raise UserError(f"{packed} cannot be read ({error}); replace it by the original.") from error
+        content = given.read_bytes() if given == file else gzip.decompress(given.read_bytes())
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"{given} cannot be read ({error}); replace it by the original.") from error
     dimensions = 3 if magic == _IMAGES else 1
     start = 4 + 4 * dimensions
     header = np.frombuffer(content[: len(content[:start]) // 4 * 4], dtype=">i4").astype(int)
     if len(header) <= dimensions or header[0] != magic or np.prod(header[1:]) != len(content) - start:
-        raise UserError(f"{file} is not a file of MNIST, or damaged; replace it by the original.")
+        raise UserError(f"{given} is not a file of MNIST, or damaged; replace it by the original.")
     return np.frombuffer(content, dtype=np.uint8, offset=start).copy()
 
 

@@ -24,6 +24,8 @@ class Photos(ImageSet):
     With a `seed` what is random in the cut depends on it, the epoch and the image only, whichever process reads it.
     """
 
+    remedy = "replace the file or delete it"  # what to do about a file that cannot be decoded
+
     def __init__(self, folder: Path, names: Sequence[str], labels: Tensor, cut: Cut, seed: int | None = None) -> None:
         super().__init__()
         self.folder, self.labels, self.cut, self.seed = folder, labels, cut, seed
@@ -36,12 +38,18 @@ class Photos(ImageSet):
         return Batch(images, self.labels[indices], indices)
 
     def _image(self, position: int) -> Tensor:
-        photo = read_rgb(self.folder / self.names[position])
+        photo = read_rgb(self.folder / self.names[position], self.remedy)
         with torch.random.fork_rng(devices=[], enabled=self.seed is not None):
             if self.seed is not None:  # not torch.manual_seed, which seeds the generators of GPUs as well
                 torch.default_generator.manual_seed(mixed_seed(self.seed, int(self.epoch), position))
             image: Tensor = self.cut(photo)
         return image
+
+
+class ListedPhotos(Photos):
+    """Image files that a list names, as one without which the data set would not be read."""
+
+    remedy = "replace the file"
 
 
 def decoded(photos: Photos, side: int) -> TensorImages:
@@ -50,7 +58,7 @@ def decoded(photos: Photos, side: int) -> TensorImages:
     images = torch.empty(len(photos), 3, side, side, dtype=torch.uint8)
 
     def read(position: int) -> None:
-        images[position] = cut(read_rgb(photos.folder / photos.names[position]))
+        images[position] = cut(read_rgb(photos.folder / photos.names[position], photos.remedy))
 
     # Threads that silence warnings one over another leave them silenced; this puts the filters back.
     with warnings.catch_warnings(), ThreadPoolExecutor() as threads:  # decoding and resizing let other threads run

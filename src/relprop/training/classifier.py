@@ -103,7 +103,8 @@ class Classifier(L.LightningModule):
             refuse_sam(self.trainer)
         steps = int(self.trainer.estimated_stepping_batches)
         schedulers = build_schedulers(optimizer, total_steps=steps, **self.scheduler_options)
-        plateaus = {True: {"interval": "epoch", "monitor": MONITOR}, False: {"interval": "step"}}
+        plateaus: dict[bool, dict[str, Any]]
+        plateaus = {True: {"interval": "epoch", "monitor": MONITOR, "strict": False}, False: {"interval": "step"}}
         return [optimizer], [{"scheduler": s, **plateaus[isinstance(s, ReduceLROnPlateau)]} for s in schedulers]
 
     def configure_callbacks(self) -> Sequence[Callback]:

@@ -1,0 +1,30 @@
+"""How many images a split needs."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal
+
+from relprop.errors import UserError
+
+_REMEDIES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "train": ("training", "add some"),
+        "val": ("validation", "of each class with two training images or more a tenth is taken for it: add some"),
+        "test": ("test", "add some"),
+    }
+)
+
+
+def require_images(dataset: str, split: Literal["train", "val", "test"], count: int, processes: int = 1) -> None:
+    """Raise `UserError` if this split of a data set has no images, or fewer than `processes` that share them.
+
+    A process without images would leave the others waiting, which count and average together with it.
+    """
+    kind, remedy = _REMEDIES[split]
+    if count == 0:
+        raise UserError(f"dataset={dataset} has no {kind} images; {remedy}")
+    if count < processes:
+        raise UserError(
+            f"dataset={dataset} has {count} {kind} image{'s' * (count > 1)}, fewer than the {processes} processes that "
+            f"share them; take {count} or fewer (trainer.devices times trainer.num_nodes), or add images"
+        )
