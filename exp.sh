@@ -29,8 +29,17 @@ run_qual() {
   cp outputs/qual/attention_branch/{heatmaps.png,summary.json} qual/attention_branch/
 }
 
-# cifar10: train ResNet-20 on CIFAR-10 for a few epochs, explain and score (about half an hour on two cores)
+# cifar10: train ResNet-20 on CIFAR-10, explain and score (about twenty minutes on two cores)
 run_cifar10() { python scripts/visualize.py experiment=cifar10_resnet20 ckpt=train "$@"; }
+
+# trainings: digits, MNIST, CIFAR-10 and Imagenette from random weights, one after the other (about 40 minutes on two cores)
+run_trainings() {
+  local experiment out
+  out=${TRAININGS:-$(folder_of outputs/trainings "$@")}
+  for experiment in quickstart remethods_mnist_vgg11 cifar10_resnet20 imagenette_resnet18; do
+    train_into "$out/$experiment" "experiment=$experiment" "$@"
+  done
+}
 
 # faithfulness: insertion and deletion of LRP, gradient × input and a random map, compared on the same images
 run_faithfulness() {
@@ -50,7 +59,8 @@ run_faithfulness() {
 
 # precision: the same network trained in every number format of the device over 3 seeds: accuracy, time, memory, heatmaps
 run_precision() {
-  local out=${PRECISION:-outputs/precision} precisions=(32-true bf16-mixed) precision seed folder runs=() words
+  local out precisions=(32-true bf16-mixed) precision seed folder runs=()
+  out=${PRECISION:-$(folder_of outputs/precision "$@")}
   if python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then
     precisions=(32-true 16-mixed bf16-mixed)
   fi
@@ -58,13 +68,7 @@ run_precision() {
     for precision in "${precisions[@]}"; do
       folder=$out/$precision/seed$seed
       runs+=("$folder")
-      if [[ -f $folder/summary.json ]]; then
-        echo "finished before, remove it to train it anew: $folder"
-        continue
-      fi
-      words=("trainer.precision=$precision" "seed=$seed" "run_dir=$folder" "$@")
-      if [[ -f $folder/run.json ]]; then words+=(ckpt=last); fi # it was killed
-      python scripts/train.py "${words[@]}"
+      train_into "$folder" "trainer.precision=$precision" "seed=$seed" "$@"
     done
   done
   python scripts/precision.py "runs=[$(IFS=,; echo "${runs[*]}")]" "hydra.run.dir=$out"
@@ -72,6 +76,23 @@ run_precision() {
 
 # benchmark: explaining against a plain gradient, zennit, captum, grad-cam; scoring and masking against bare forwards
 run_benchmark() { python scripts/benchmark.py "$@"; }
+
+# The folder $1, or one in it for the words behind it: what they change is not taken for what has been done before.
+folder_of() {
+  local words=${*:2}
+  echo "$1${words:+/${words//[^A-Za-z0-9._-]/-}}"
+}
+
+# Train into the folder $1, unless that is done; a training that was killed there goes on.
+train_into() {
+  local folder=$1 words=("${@:2}")
+  if [[ -f $folder/summary.json ]]; then
+    echo "finished before, remove it to train it anew: $folder"
+    return
+  fi
+  if [[ -f $folder/run.json ]]; then words+=(ckpt=last); fi
+  python scripts/train.py "hydra.run.dir=$folder" "${words[@]}"
+}
 
 # -- environment ---------------------------------------------------------------------------------------------------
 
@@ -83,7 +104,7 @@ list() {
 # Whether the Python $1 can do what the experiment $2 needs.
 is_ready() {
   local modules=(relprop) find='import sys, importlib.util as u; sys.exit(not all(map(u.find_spec, sys.argv[1:])))'
-  if [[ $2 == test ]]; then modules+=(pytest xdist hypothesis zennit pytorch_grad_cam timm); fi
+  if [[ $2 == test ]]; then modules+=(pytest xdist hypothesis zennit pytorch_grad_cam timm submitit); fi
   "$1" -c "$find" "${modules[@]}" 2>/dev/null
 }
 

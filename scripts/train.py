@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from relprop.cli import command
 from relprop.folders import require_folders
+from relprop.processes import refuse_other_number
 from relprop.stopping import stoppable
 from relprop.unfinished import asks_to_continue, continued, how_to_continue, register_resolver
 
@@ -21,8 +22,9 @@ def main(config: DictConfig) -> None:
     continues = asks_to_continue(config)
     if continues:
         config = continued(config, HydraConfig.get().overrides.task)
+        refuse_other_number(config.trainer)
     require_folders(config.dataset.name, config.dataset.data_dir, ["train", "val", "test"])
-    with stoppable(how_to_continue(Path(config.run_dir))):
+    with stoppable(lambda: how_to_continue(Path(config.run_dir))):
         from relprop.experiment import train  # here, since torch takes seconds that a refusal need not wait for
 
         train(config, continues)

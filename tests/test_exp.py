@@ -1,6 +1,7 @@
 """exp.sh, started as a user would."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -45,3 +46,29 @@ def test_exp_refuses_an_unknown_name() -> None:
     result = subprocess.run(["bash", str(ROOT / "exp.sh"), "nope"], capture_output=True, text=True, check=False)
     assert result.returncode == 1
     assert result.stderr.startswith("error: there is no experiment 'nope'")
+
+
+def noting_python(folder: Path) -> Path:
+    """An environment whose Python notes what it is asked to do, in `folder`/noted."""
+    python = folder / "bin" / "python"
+    python.parent.mkdir()
+    python.write_text(f'#!/bin/bash\nif [[ $1 != -c ]]; then echo "$@" >>{folder}/noted; fi\n')
+    python.chmod(0o755)
+    return folder
+
+
+def test_trainings_of_other_words_go_elsewhere_and_finished_ones_stay(tmp_path: Path) -> None:
+    environment = {**os.environ, "VIRTUAL_ENV": str(noting_python(tmp_path))}
+    names = ["quickstart", "remethods_mnist_vgg11", "cifar10_resnet20", "imagenette_resnet18"]
+    words = ["seed=9", "+trainer.precision=[a,b]"]
+    command = ["bash", str(ROOT / "exp.sh"), "trainings", *words]
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    (tmp_path / names[1]).mkdir()
+    (tmp_path / names[1] / "summary.json").touch()
+    here = environment | {"TRAININGS": str(tmp_path)}
+    finished = subprocess.run(command, env=here, check=True, capture_output=True, text=True).stdout
+    assert f"finished before, remove it to train it anew: {tmp_path}/{names[1]}" in finished
+    places = [(f"outputs/trainings/seed-9--trainer.precision--a-b-/{name}", name) for name in names]
+    places += [(f"{tmp_path}/{name}", name) for name in names if name != names[1]]
+    expected = [f"scripts/train.py hydra.run.dir={at} experiment={name} {' '.join(words)}" for at, name in places]
+    assert (tmp_path / "noted").read_text().splitlines() == expected

@@ -2,20 +2,21 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
-from tests.configs import SCRIPTS
+from relprop.experiment import train
+from relprop.training import Classifier
+from tests import recorded_training
+from tests.configs import composed
 from tests.processes import only, run
 
-RECORDED = str(Path(__file__).with_name("recorded_training.py"))
+RECORDED = recorded_training.__file__
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
 WORDS = (
     "model=squeezenet1_1",  # without batch normalisation, which would see half of a batch
@@ -28,31 +29,53 @@ WORDS = (
 TWO = ("trainer=ddp_cpu", "dataset.batch_size=16")
 
 
-def trained(cwd: Path, *command: str) -> Path:
-    """The folder of a training that ran to its end and said so once."""
-    output = run(*command, *WORDS, cwd=cwd)
-    assert output.count("test accuracy") == 1
-    return only(cwd, "outputs/recorded_training/*")
-
-
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """By one process, whose batches are those of two processes together."""
-    return trained(tmp_path_factory.mktemp("alone"), sys.executable, RECORDED, "trainer=cpu", "dataset.batch_size=32")
+    """By one process, this one, whose batches are those of two processes together."""
+    folder = tmp_path_factory.mktemp("alone")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Classifier, "on_train_start", recorded_training.drop_nothing)
+        patch.setattr(Classifier, "on_train_batch_end", recorded_training.record)
+        train(composed("train", folder, *WORDS, "trainer=cpu", "dataset.batch_size=32"))
+    return folder / "train" / "run"
 
 
 @pytest.fixture(scope="module")
 def by_lightning(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return trained(tmp_path_factory.mktemp("lightning"), sys.executable, RECORDED, *TWO)
+    """Whose processes Lightning starts; it runs to its end and says so once."""
+    cwd = tmp_path_factory.mktemp("lightning")
+    output = run(sys.executable, RECORDED, *TWO, *WORDS, cwd=cwd)
+    assert output.count("test accuracy") == 1
+    return only(cwd, "outputs/train/*")
 
 
 @pytest.fixture(scope="module")
-def by_torchrun(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return trained(tmp_path_factory.mktemp("torchrun"), *TORCHRUN, RECORDED, *TWO)
+def killed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The same, but the second process is killed in the second epoch; the folder, and what was said."""
+    cwd = tmp_path_factory.mktemp("killed")
+    command = [sys.executable, RECORDED, *TWO, *WORDS]
+    variables = {**os.environ, "OMP_NUM_THREADS": "1", "KILLED_IN_EPOCH": "1"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    # It lasts until all that write there have ended.
+    result = subprocess.run(command, cwd=cwd, env=variables, text=True, check=False, timeout=300, **pipes)
+    assert result.returncode != 0
+    folder = only(cwd, "outputs/train/*")
+    assert not (folder / "summary.json").exists()
+    return folder, result.stdout
+
+
+@pytest.fixture(scope="module")
+def by_torchrun(killed: tuple[Path, str]) -> Path:
+    """The killed training, continued by processes that torchrun starts, and by its own config: no word says ddp_cpu."""
+    folder, _ = killed
+    output = run(*TORCHRUN, RECORDED, "ckpt=last", cwd=folder.parents[2])
+    assert output.count("test accuracy") == 1
+    assert only(folder.parents[2], "outputs/train/*") == folder
+    return folder
 
 
 def steps(folder: Path, process: int) -> list[dict]:
-    return json.loads((folder / f"steps{process}.json").read_text())
+    return [json.loads(line) for line in (folder / f"steps{process}.jsonl").read_text().splitlines()]
 
 
 def weights(folder: Path) -> dict[str, Tensor]:
@@ -85,45 +108,21 @@ def test_no_image_is_tested_twice(alone: Path, by_lightning: Path) -> None:
 
 
 def test_who_starts_the_processes_changes_nothing(by_lightning: Path, by_torchrun: Path) -> None:
-    """And so the same seed gives the same weights, bit by bit."""
+    """And so the same seed gives the same weights, bit by bit, even if the training is killed in between."""
     ours, theirs = weights(by_torchrun), weights(by_lightning)
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
-    assert steps(by_torchrun, 1) == steps(by_lightning, 1)
+    assert [steps(by_torchrun, process) for process in (0, 1)] == [steps(by_lightning, process) for process in (0, 1)]
 
 
-@pytest.mark.parametrize("folder", ["alone", "by_lightning", "by_torchrun"])
-def test_there_is_one_folder_with_one_of_each(folder: str, request: pytest.FixtureRequest) -> None:
+def test_when_one_process_is_killed_the_other_ends_and_says_so(killed: tuple[Path, str]) -> None:
+    _, output = killed
+    assert "error: another process of this run has ended before its time" in output or "terminated with code" in output
+
+
+@pytest.mark.parametrize(("folder", "more"), [("by_lightning", set()), ("by_torchrun", {"metrics_0.csv"})])
+def test_there_is_one_folder_with_one_of_each(folder: str, more: set[str], request: pytest.FixtureRequest) -> None:
     run_dir: Path = request.getfixturevalue(folder)
     names = {path.name for path in run_dir.iterdir() if not path.name.startswith("steps")}
-    files = {"config.yaml", "run.json", "run.lock", "summary.json", "recorded_training.log"}
-    assert names == {".hydra", "checkpoints", "csv", *files}
-    assert sorted(path.name for path in (run_dir / "csv").iterdir()) == ["hparams.yaml", "metrics.csv"]
-    assert (run_dir / "recorded_training.log").read_text().count("test accuracy") == 1
-
-
-def test_a_refusal_ends_what_torchrun_started(tmp_path: Path) -> None:
-    command = [*TORCHRUN, str(SCRIPTS / "train.py"), "trainer=ddp_cpu", "model=foo"]
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
-    assert result.returncode == 1
-    assert result.stderr.count("model=foo is unknown") == 1
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_when_one_process_is_killed_the_other_ends(tmp_path: Path) -> None:
-    """And says in one line what to do; none is left."""
-    words = ("trainer=ddp_cpu", *WORDS[:2], "dataset.epochs=1000", *WORDS[3:], "+trainer.limit_val_batches=1")
-    variables = {**os.environ, "OMP_NUM_THREADS": "1"}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    command = [sys.executable, str(SCRIPTS / "train.py"), *words]
-    with subprocess.Popen(command, cwd=tmp_path, env=variables, text=True, start_new_session=True, **pipes) as process:
-        deadline = time.monotonic() + 120
-        while not list(tmp_path.glob("outputs/train/*/checkpoints/last.ckpt")):
-            assert process.poll() is None, process.communicate()[0]
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        (second,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        os.kill(int(second), signal.SIGKILL)
-        output, _ = process.communicate(timeout=60)  # which lasts until all that write there have ended
-    assert process.returncode != 0
-    assert "error: another process of this run has ended before its time" in output or "terminated with code" in output
-    assert not (only(tmp_path, "outputs/train/*") / "summary.json").exists()
+    assert names == {".hydra", "checkpoints", "csv", "config.yaml", "run.json", "run.lock", "summary.json", "train.log"}
+    assert {path.name for path in (run_dir / "csv").iterdir()} == {"hparams.yaml", "metrics.csv", *more}
+    assert (run_dir / "train.log").read_text().count("test accuracy") == 1

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,11 @@ def test_processes_meet_on_the_first_node(nodes: str, step: str, expected: tuple
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    output, errors = process.communicate(timeout=120)
+    """Exit code, output and errors of a process when it has ended, for which it has two minutes."""
+    try:
+        output, errors = process.communicate(timeout=120)
+    finally:
+        process.kill()  # does nothing to one that has ended
     return process.returncode, output, errors
 
 
@@ -73,7 +78,8 @@ def srun(*words: str, cwd: Path) -> list[tuple[int, str, str]]:
         )
         for rank in range(2)
     ]
-    return [ended(process) for process in processes]
+    with ThreadPoolExecutor() as threads:  # else the second would be left when the first does not end
+        return list(threads.map(ended, processes))
 
 
 def test_processes_that_begin_at_different_times_have_one_folder(tmp_path: Path) -> None:
@@ -92,6 +98,7 @@ def test_a_refusal_ends_all_processes_and_is_said_once(words: list[str], tmp_pat
     assert first == second == 1
     assert said.startswith("error: ") and said.count("\n") == 1
     assert repeated == ""
+    assert list(tmp_path.glob("outputs/told/*")) == []
 
 
 def test_what_is_wrong_with_one_process_alone_is_said(tmp_path: Path) -> None:
@@ -104,22 +111,14 @@ def test_what_is_wrong_with_one_process_alone_is_said(tmp_path: Path) -> None:
     assert (code, said) == (1, "error: in process 1: half of everything is nothing\n")
 
 
-def test_submitit_gives_each_run_of_a_sweep_its_folder(tmp_path: Path) -> None:
-    code, output, errors = ended(start(TOLD, *LOCAL, "seed=0,1", cwd=tmp_path))
-    assert code == 0, output + errors
-    date = only(tmp_path, "outputs/told/*")
-    assert sorted(path.name for path in date.iterdir()) == [".submitit", "0", "1", "multirun.yaml"]
-    said = [path.read_text() for path in date.glob(".submitit/*/*_log.out")]
-    assert sum(f"process 0 writes into {date / run}\n" in text for run in ("0", "1") for text in said) == 2
-
-
-def test_a_refused_run_of_a_sweep_leaves_the_others_alone(tmp_path: Path) -> None:
-    """It is one line, and the exit code; the other one is a whole training."""
+def test_submitit_gives_each_run_of_a_sweep_its_folder_and_its_refusal(tmp_path: Path) -> None:
+    """A refused run is one line, and the exit code, and leaves the other one alone, which is a whole training."""
     code, _, errors = ended(start(TRAIN, *LOCAL, "seed=-1,7", *QUICK, cwd=tmp_path))
     assert code == 1
     assert "Traceback" not in errors
     refusal = "seed=-1 is not valid; it takes a whole number from 0 to 4294967295"
     assert errors.splitlines()[-1] == f"error: run 0 of the sweep: {refusal}"
     date = only(tmp_path, "outputs/train/*")
+    assert sorted(path.name for path in date.iterdir()) == [".submitit", "0", "1", "multirun.yaml"]
     assert (date / "0" / "train.log").read_text().startswith(f"error: {refusal}\n")
     assert json.loads((date / "1" / "summary.json").read_text())["seed"] == 7

@@ -186,3 +186,17 @@ def test_the_command_says_it_at_once_and_in_one_line(tmp_path: Path) -> None:
         f"error: there is no unfinished training below {tmp_path}/train that no other process is at work on; "
         "leave ckpt=last out to start one"
     ]
+
+
+@pytest.mark.parametrize("config", [None, "", "- 1", "{", "model: {}"])
+def test_folders_whose_config_is_lost_are_passed_over(config: str | None, tmp_path: Path) -> None:
+    good = aborted(tmp_path, "a", minute=1)
+    lost = aborted(tmp_path, "b", minute=2) / CONFIG
+    lost.unlink() if config is None else lost.write_text(config)
+    assert asked(tmp_path) == asked(tmp_path, "seed=0") == good
+
+
+def test_advice_is_for_what_there_is(tmp_path: Path) -> None:
+    assert unfinished.how_to_continue(tmp_path) == "start it again; it had not begun"
+    folder = aborted(tmp_path, "a")
+    assert f"ckpt=last run_dir={folder}" in unfinished.how_to_continue(folder)

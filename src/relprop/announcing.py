@@ -8,6 +8,8 @@ the first process. Imports torch only where there are others.
 import os
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from torch._C._distributed_c10d import Store
 
 FOLDER, ENDED, KNOWN = "folder", "ended", "known"
+LOST = "another process of this run has ended before its time; see what it says"
 PATIENCE = 300.0  # seconds that the others wait for the first one's folder
 GRACE = 10.0  # seconds that processes leave each other to end
 
@@ -30,32 +33,60 @@ def announce_folder(folder: Path) -> None:
         _store().set(FOLDER, str(folder))
 
 
-def announced_folder() -> Path | None:
-    """Where the first process writes; None if it has ended before. Raises `UserError` if nothing is heard of it."""
+def announced_folder() -> Path:
+    """Where the first process writes. If that has ended before, this one ends, too, with the same exit code.
+
+    Raises `UserError` if nothing is heard of it, or nothing more.
+    """
     deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        if _store().check([ENDED]):
-            _store().add(KNOWN, 1)
-            return None
-        if _store().check([FOLDER]):
-            return Path(_store().get(FOLDER).decode())
-        time.sleep(0.1)
+    try:
+        while time.monotonic() < deadline:
+            if _store().check([ENDED]):
+                _store().add(KNOWN, 1)
+                raise SystemExit(int(_store().get(ENDED)))
+            if _store().check([FOLDER]):
+                return Path(_store().get(FOLDER).decode())
+            time.sleep(0.1)
+    except RuntimeError:  # the store has ended
+        raise UserError(LOST) from None
     raise UserError(f"the first process has not begun within {PATIENCE:.0f} seconds; see what it says")
 
 
-def announce_end() -> None:
-    """Tell the others that this process, the first, has ended too early, and has said why."""
+def announce_end(code: int) -> None:
+    """Tell the others that this process, the first, ends with this exit code, and has said why; nor need they go on."""
     if started() == 1:
         return
-    _store().set(ENDED, "1")
     deadline = time.monotonic() + GRACE
-    while launcher() == "srun" and _store().add(KNOWN, 0) < started() - 1 and time.monotonic() < deadline:
-        time.sleep(0.1)  # the store ends with this process
+    with suppress(UserError, RuntimeError):  # there is nobody to be told
+        _store().set(ENDED, str(code))
+        while launcher() == "srun" and _store().add(KNOWN, 0) < started() - 1 and time.monotonic() < deadline:
+            time.sleep(0.1)  # the store ends with this process
 
 
-def has_announced() -> bool:
-    """Whether the others can go on without this process, the first."""
-    return started() == 1 or _store().check([FOLDER])
+@contextmanager
+def end_announced() -> Iterator[None]:
+    """However this process ends within: the others are told, unless they know its folder, and so need not wait for it.
+
+    It ends so when it has shown the config or the help, too.
+    """
+    code: object = 1
+    try:
+        yield
+        code = None
+    except SystemExit as end:
+        code = end.code
+        raise
+    finally:
+        if first() and not _has_announced():
+            announce_end(0 if code in (None, 0) else 1)
+
+
+def _has_announced() -> bool:
+    """Whether the others have been told of the folder, or of the end, or cannot be."""
+    try:
+        return started() == 1 or _store().check([FOLDER]) or _store().check([ENDED])
+    except (UserError, RuntimeError):
+        return True
 
 
 def first_has_ended() -> bool:
@@ -69,7 +100,7 @@ def first_has_ended() -> bool:
             if started() > 1 and _store().check([ENDED]):
                 _store().add(KNOWN, 1)
                 return True
-        except RuntimeError:  # the store has ended
+        except (UserError, RuntimeError):  # the store has ended, or cannot be reached
             return False
         time.sleep(0.1)
     return False

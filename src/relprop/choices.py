@@ -29,8 +29,12 @@ CHOICES: Mapping[str, Sequence[str | None]] = {
 # What stands for a number that is only known when the run starts, by key.
 INSTEAD_OF_NUMBERS: Mapping[str, Sequence[str | int]] = {"trainer.devices": ("auto", -1)}
 
+# Names, by key, in whose place null means something, whatever stands there in a chosen experiment.
+NULLABLE = ("weights",)
+
 # Values that are names of a form, by key: the form, and how it is said.
 PATTERNS: Mapping[str, tuple[str, str]] = {
+    "trainer.max_time": (r"\d+:\d\d:\d\d:\d\d|null", "days:hours:minutes:seconds (such as 00:12:00:00)"),
     "freeze": (r"none|all_but_head|last_[1-9]\d*", "none, all_but_head, last_N (such as last_3)"),
 }
 
@@ -51,6 +55,9 @@ LIMITS: Mapping[str, tuple[type, float, float, bool]] = {
     "trainer.max_epochs": (int, 1, inf, False),
     "trainer.devices": (int, 1, inf, False),
     "trainer.num_nodes": (int, 1, inf, False),
+    "trainer.gradient_clip_val": (float, 0, inf, True),
+    "trainer.accumulate_grad_batches": (int, 1, inf, False),
+    "trainer.check_val_every_n_epoch": (int, 1, inf, False),
     "optimizer.lr": (float, 1e-12, inf, False),
     "optimizer.weight_decay": (float, 0, inf, False),
     "optimizer.momentum": (float, 0, 1, False),

@@ -4,6 +4,7 @@ import errno
 import functools
 import logging
 import os
+import shutil
 import sys
 import warnings
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from relprop.announcing import announce_end, announce_folder, announced_folder, first_has_ended, has_announced
+from relprop.announcing import LOST, announce_end, announce_folder, announced_folder, end_announced, first_has_ended
 from relprop.config import check_values, explain_refusal
 from relprop.errors import UserError
 from relprop.processes import (
@@ -31,6 +32,8 @@ from relprop.processes import (
 )
 from relprop.resuming import register_resolver
 from relprop.rows import FULL
+from relprop.stopping import StoppedError
+from relprop.unfinished import JOB, WORD
 
 PATH_TROUBLE = (errno.EACCES, errno.EROFS, errno.ENOENT, errno.ENOTDIR, *FULL)
 UNFINISHED = ("UncompletedJobError", "FailedJobError")  # submitit's, which may be missing
@@ -52,33 +55,32 @@ def command(name: str, folder: Path) -> Callable[[Task], Callable[[], None]]:
                 if not first():
                     _be_silent()
                 check_values(config, folder, name)
-                if "trainer" in config:
+                if "trainer" in config and not (name == JOB and config.ckpt == WORD):  # whose own trainer counts
                     refuse_other_number(config.trainer)
                 if first() and HydraConfig.get().mode == RunMode.RUN:
                     announce_folder(Path(HydraConfig.get().runtime.output_dir))
                 task(config)
-            except UserError as error:
+            except (UserError, StoppedError) as error:
                 if _runs_elsewhere():
                     raise _of_a_sweep(error) from None
-                _end(str(error))
+                _end(str(error), Path(HydraConfig.get().runtime.output_dir))
             except RuntimeError as error:
                 if not is_lost_process(error):
                     raise
-                _end("another process of this run has ended before its time; see what it says")
+                _end(LOST)
 
         register_resolver()
         entry = hydra.main(version_base="1.3", config_path=str(folder), config_name=name)(checked)
 
         @functools.wraps(task)
+        @end_announced()
         def main() -> None:
             os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its exceptions on instead of printing them
             try:
                 if not first():
                     _join_first()
                 entry()
-                if first() and not has_announced():  # it has shown the config, or the help
-                    announce_end()
-            except UserError as error:
+            except (UserError, StoppedError) as error:
                 _end(str(error))
             except (HydraException, OmegaConfBaseException) as error:
                 _end(explain_refusal(error, folder, name))
@@ -107,10 +109,7 @@ def _join_first() -> None:
         end_with_parent()
     if started() == 1:
         return
-    place = announced_folder()
-    if place is None:
-        raise SystemExit(1)
-    quoted = str(place).replace("\\", "\\\\").replace("'", "\\'")
+    quoted = str(announced_folder()).replace("\\", "\\\\").replace("'", "\\'")
     sys.argv += [f"hydra.run.dir='{quoted}'", "hydra.output_subdir=null"]
 
 
@@ -125,17 +124,27 @@ def _runs_elsewhere() -> bool:
     return HydraConfig.get().mode == RunMode.MULTIRUN and HydraConfig.get().runtime.choices["hydra/launcher"] != "basic"
 
 
-def _of_a_sweep(error: UserError) -> UserError:
+def _of_a_sweep(error: UserError | StoppedError) -> UserError:
     """For the log of the run, and for the command, which says the first of the errors that its runs raise."""
     job = HydraConfig.get().job
     logging.getLogger(__name__).error("error: %s", error)
     return UserError(f"run {job.num} of the sweep: {error}")
 
 
-def _end(message: str) -> NoReturn:
+def _end(message: str, folder: Path | None = None) -> NoReturn:
+    """End the process by one line; the `folder` that Hydra made for the run goes if the run has not begun."""
     if first():
         print(f"error: {' '.join(message.split())}", file=sys.stderr)
-        announce_end()
-    elif not first_has_ended():
+        announce_end(1)
+        _remove_unused(folder)
+    elif first_has_ended():
+        _remove_unused(folder)
+    else:
         print(f"error: in process {rank()}: {' '.join(message.split())}", file=sys.stderr)
     raise SystemExit(1)
+
+
+def _remove_unused(folder: Path | None) -> None:
+    """Remove a folder in which there is nothing but the config as Hydra writes it."""
+    if folder is not None and folder != Path.cwd() and [path.name for path in folder.glob("*")] in ([], [".hydra"]):
+        shutil.rmtree(folder, ignore_errors=True)

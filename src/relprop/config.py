@@ -12,7 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 
-from relprop.choices import CHOICES, INSTEAD_OF_NUMBERS, LIMITS, PATTERNS
+from relprop.choices import CHOICES, INSTEAD_OF_NUMBERS, LIMITS, NULLABLE, PATTERNS
 from relprop.errors import UserError
 from relprop.misplaced import PARTS, refuse_misplaced
 from relprop.sentences import composer
@@ -38,7 +38,7 @@ def check_values(config: DictConfig, folder: Path, name: str) -> None:
         default = defaults.get(key)
         if key in LIMITS:
             _check_limits(key, value)
-        elif default is not None and not _fits(value, default):
+        elif default is not None and not _fits(value, default) and not (value is None and key in NULLABLE):
             raise UserError(f"{key}={_shown(value)} is not valid; it takes a {_type_name(default)}, such as {default}")
 
 

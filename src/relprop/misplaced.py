@@ -27,9 +27,31 @@ def refuse_misplaced(config: DictConfig) -> None:
     if "image" in config:
         _refuse_by_image(config, given)
         _refuse_two_numbers(config, given)
+    if "replace_head" in config:
+        _refuse_by_training(config)
     if "trainer" in config and HydraConfig.get().mode == RunMode.MULTIRUN:
         _refuse_by_launcher(config)
     _refuse_repeated()
+
+
+def _refuse_by_training(config: DictConfig) -> None:
+    """What a training that can be continued, validated and tested does not take."""
+    if config.replace_head and config.weights is None:
+        raise UserError(
+            "replace_head=true: random weights have no head to replace; leave it out, or say weights=imagenet or "
+            "weights=FILE"
+        )
+    if config.trainer.get("max_steps", -1) != -1:
+        raise UserError(
+            f"trainer.max_steps={config.trainer.max_steps}: a training has whole epochs, after each of which it can go "
+            "on when it was killed; say dataset.epochs=N, and +trainer.limit_train_batches=N for shorter ones"
+        )
+    for key in ("limit_train_batches", "limit_val_batches", "limit_test_batches"):
+        if config.trainer.get(key) == 0:
+            raise UserError(
+                f"trainer.{key}=0: a training keeps the weights that are best in validation, and tests them; "
+                "say a number of batches, or a share such as 0.1"
+            )
 
 
 def _refuse_by_launcher(config: DictConfig) -> None:
@@ -53,7 +75,9 @@ def _refuse_by_launcher(config: DictConfig) -> None:
 def _refuse_parts(config: DictConfig, given: set[str]) -> None:
     """What belongs to one method or metric would be ignored by another."""
     for group, (whole, other) in PARTS.items():
-        chosen = config.get(whole, {})
+        if whole not in config:
+            continue
+        chosen = config[whole]
         if group in given and group not in chosen:
             raise UserError(f"{whole}={chosen.name} has no {group}; leave {group}=… out, or take {whole}={other}")
         if group in chosen and chosen[group] not in (config[group], config[group].name):

@@ -2,20 +2,18 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from relprop.errors import UserError
 
-
-class StoppedError(UserError):
-    """The user, or the cluster, ended the run."""
+class StoppedError(BaseException):
+    """The user, or the cluster, ended the run. As with KeyboardInterrupt, `except Exception` does not hold it up."""
 
 
 @contextmanager
-def stoppable(remedy: str) -> Iterator[None]:
-    """Within, SIGINT and SIGTERM raise `StoppedError` with the signal's name and `remedy`; the second one is ignored.
+def stoppable(remedy: Callable[[], str]) -> Iterator[None]:
+    """Within, SIGINT and SIGTERM raise `StoppedError` with the signal's name and `remedy()`; the second one is ignored.
 
     In the processes that read images, which inherit this, they raise KeyboardInterrupt, by which those end quietly.
     """
@@ -26,7 +24,7 @@ def stoppable(remedy: str) -> Iterator[None]:
             raise KeyboardInterrupt
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, signal.SIG_IGN)
-        raise StoppedError(f"stopped by {signal.Signals(number).name}; {remedy}")
+        raise StoppedError(f"stopped by {signal.Signals(number).name}; {remedy()}")
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

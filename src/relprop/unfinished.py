@@ -8,6 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError  # type: ignore[import-untyped]
 
 from relprop.config import leaves
 from relprop.errors import UserError
@@ -97,7 +98,7 @@ def unfinished(output_dir: Path) -> list[Path]:
     """Folders of trainings below `output_dir` that did not finish and that no process is at work on, newest first."""
     notes = [note for note in (output_dir / JOB).glob(f"**/{NOTE}") if not (note.parent / SUMMARY).exists()]
     newest_first = sorted(notes, key=lambda note: note.stat().st_mtime, reverse=True)
-    return [note.parent for note in newest_first if _note(note.parent) is not None and not is_held(note.parent)]
+    return [note.parent for note in newest_first if _can_be_continued(note.parent) and not is_held(note.parent)]
 
 
 def begin(folder: Path, config: DictConfig) -> None:
@@ -146,6 +147,8 @@ def forget(folder: Path) -> None:
 
 def how_to_continue(folder: Path) -> str:
     """What to say to a user whose training stopped."""
+    if _note(folder) is None:
+        return "start it again; it had not begun"
     return f"continue it with 'python scripts/train.py ckpt={WORD} run_dir={folder}'"
 
 
@@ -203,8 +206,18 @@ def _is_free(key: str) -> bool:
 
 def _load(folder: Path) -> DictConfig:
     config = OmegaConf.load(folder / CONFIG)
-    assert isinstance(config, DictConfig)
+    if not isinstance(config, DictConfig):
+        raise ValueError(f"{folder / CONFIG} holds no config")
     return config
+
+
+def _can_be_continued(folder: Path) -> bool:
+    if _note(folder) is None:
+        return False
+    try:
+        return "trainer" in _load(folder)
+    except (OSError, ValueError, YAMLError):  # somebody has deleted or changed its config
+        return False
 
 
 def _note(folder: Path) -> Mapping[str, Any] | None:

@@ -167,6 +167,16 @@ def test_a_format_that_became_another_is_left_out(tmp_path: Path, runs: list[Pat
     assert rows["32-true"]["ρ between seeds"] == ""
 
 
+def test_images_are_the_comparisons_and_formats_the_trainings(tmp_path: Path, monkeypatch) -> None:
+    """Whatever images the trainings were tested on, and however slow the comparing machine is at bfloat16."""
+    monkeypatch.setattr("relprop.training.precision._multiplies_bfloat16", lambda: False)
+    run = trained(tmp_path, "32-true", 0, **{"dataset.per_class": 3})
+    compare_precisions(asked(tmp_path, [run], "composite=epsilon"))
+    assert list(read(tmp_path / "out")) == ["32-true", "16-mixed"]
+    written = json.loads((tmp_path / "out" / "precision.json").read_text())
+    assert (written["images"], written["composite"]) == (IMAGES, "epsilon")
+
+
 def test_correlations_pair_seeds_and_formats() -> None:
     rising, falling = torch.arange(4.0).double().view(1, 2, 2), -torch.arange(4.0).double().view(1, 2, 2)
     maps = {("32-true", 5): rising, ("32-true", 7): falling, ("16-mixed", 5): rising, ("16-mixed", 9): falling}
@@ -183,7 +193,9 @@ def test_spread_is_of_the_values_that_there_are() -> None:
 
 def test_trainings_that_cannot_be_compared_are_refused(tmp_path: Path, runs: list[Path]) -> None:
     longer = trained(tmp_path / "a", "32-true", 1, **{"dataset.epochs": 5})
-    with pytest.raises(UserError, match=r"has dataset.epochs=8, .* dataset.epochs=5; compare trainings that differ in"):
+    with pytest.raises(
+        UserError, match=r"has dataset.epochs=12, .* dataset.epochs=5; compare trainings that differ in"
+    ):
         compare_precisions(asked(tmp_path, [runs[0], longer]))
     again = trained(tmp_path / "b", *("32-true", 0))
     with pytest.raises(UserError, match=r"both have trainer.precision=32-true and seed=0; name one of them"):
@@ -222,7 +234,7 @@ def test_exp_trains_what_is_missing_and_goes_on_with_what_was_killed(gpu: bool, 
     precisions = ["32-true", "16-mixed", "bf16-mixed"] if gpu else ["32-true", "bf16-mixed"]
     every = [(precision, seed) for seed in SEEDS for precision in precisions]
     expected = [
-        f"scripts/train.py trainer.precision={precision} seed={seed} run_dir={out}/{precision}/seed{seed} "
+        f"scripts/train.py hydra.run.dir={out}/{precision}/seed{seed} trainer.precision={precision} seed={seed} "
         "dataset.epochs=5" + " ckpt=last" * ((precision, seed) == ("bf16-mixed", 2))
         for precision, seed in every
         if (precision, seed) != ("32-true", 0)

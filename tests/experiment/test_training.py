@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 from relprop.checkpoints import load_network
 from relprop.data import build_datamodule
 from relprop.errors import UserError
 from relprop.experiment.training import train, train_into
-from relprop.runs import BEST
+from relprop.runs import BEST, LAST
 from relprop.stopping import StoppedError
 from relprop.training import Classifier
 from relprop.unfinished import continued
@@ -109,3 +110,29 @@ def test_two_trainings_do_not_share_a_folder(tmp_path: Path) -> None:
             train(composed("train", tmp_path, *TINY))
         other.communicate()
     assert not (tmp_path / "train" / "run" / "config.yaml").exists()
+
+
+def test_what_is_refused_leaves_the_folder_as_it_was(tmp_path: Path) -> None:
+    """Also by the optimizer or the network, which are made last; and weights may come from the folder itself."""
+    train(composed("train", tmp_path, *TINY, "dataset.per_class=2"))
+    run = tmp_path / "train" / "run"
+    assert json.loads((run / "summary.json").read_text())["n"] == 20
+    assert "lr-" in (run / "csv" / "metrics.csv").read_text().splitlines()[0]
+    before = {name: (run / name).read_bytes() for name in ("summary.json", "config.yaml", BEST, LAST)}
+    for words, said in (
+        (["weights=nowhere.pt"], "There is no weights file .*/nowhere.pt"),
+        (["weights=17"], "There is no weights file .*/17"),
+        (["freeze=last_99"], "last_99"),
+        (["optimizer.betas=[0.9]"], "optimizer=adamw refuses its options"),
+    ):
+        with pytest.raises(UserError, match=said):
+            train(composed("train", tmp_path, *TINY, *words))
+    assert {name: (run / name).read_bytes() for name in before} == before
+    train(composed("train", tmp_path, *TINY, f"weights={run / BEST}"))
+    assert OmegaConf.load(run / "config.yaml").weights == str(run / BEST)
+
+
+def test_a_plateau_may_go_without_validation_for_an_epoch(tmp_path: Path) -> None:
+    words = ("scheduler=plateau", "dataset.epochs=2", "+trainer.check_val_every_n_epoch=2")
+    train(composed("train", tmp_path, *TINY, *words))
+    assert (tmp_path / "train" / "run" / BEST).exists()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from relprop.errors import UserError
 from relprop.training.atomic import AtomicCheckpointIO, copy_whole
 
 SAVED = {"weights": torch.arange(6.0), "epoch": 3}
@@ -74,3 +75,12 @@ def test_a_copy_stays_what_it_was_when_the_original_is_replaced(links: bool, tmp
     save(last, {"weights": torch.zeros(6)})
     assert best.read_bytes() == first != last.read_bytes()
     assert sorted(each.name for each in tmp_path.iterdir()) == ["best.ckpt", "last.ckpt"]
+
+
+@pytest.mark.parametrize("size", [0, 100, -100])
+def test_a_damaged_file_is_named(size: int, tmp_path: Path) -> None:
+    path = tmp_path / "last.ckpt"
+    save(path)
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(UserError, match=f"{path} is damaged .*; start again, without ckpt=last"):
+        AtomicCheckpointIO().load_checkpoint(path, weights_only=True)

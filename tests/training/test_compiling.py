@@ -5,7 +5,6 @@ import torch
 from torch import Tensor, nn
 
 from relprop.errors import UserError
-from relprop.training import compiling
 from relprop.training.compiling import compile_network
 from tests.training.fitting import Recorder, classifier, fit
 
@@ -35,12 +34,11 @@ def test_compiled_network_gives_the_same_under_the_same_names(build: type[nn.Lin
         assert hasattr(network.loss_and_logits, "get_compiler_config")  # of what torch.compile has made
 
 
-def test_missing_compiler_is_named_before_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("torch._inductor.config.cpp.cxx", ("no-such-compiler",))
-    monkeypatch.setattr("torch._inductor.config.force_disable_caches", True)
+def test_missing_compiler_is_named_before_training() -> None:
     torch.compiler.reset()  # what has been compiled before in this process
-    recorder = Recorder()
-    with pytest.raises(UserError, match="compile=true: torch cannot compile for cpu here .*install a C\\+\\+ compiler"):
+    recorder, missing = Recorder(), {"cpp.cxx": ("no-such-compiler",), "force_disable_caches": True}
+    said = "compile=true: torch cannot compile for cpu here .*install a C\\+\\+ compiler"
+    with torch._inductor.config.patch(missing), pytest.raises(UserError, match=said):
         fit(classifier(compile=True), recorder)
     assert recorder.batches == []
 
@@ -53,4 +51,3 @@ def test_recipe_says_whether(monkeypatch: pytest.MonkeyPatch) -> None:
         fit(module)
         assert compiled == ([module.model] if wanted else [])
         compiled.clear()
-    assert compiling.compile_network is compile_network

@@ -10,7 +10,7 @@ from lightning.pytorch.callbacks import Callback
 from relprop.errors import UserError
 from relprop.training.finite import StopAtNaN
 from relprop.training.keeping import KeepLastAndBest
-from tests.training.fitting import STEPS, classifier, fit
+from tests.training.fitting import STEPS, Recorder, classifier, fit
 
 
 class Spoils(Callback):
@@ -85,3 +85,11 @@ def test_a_rate_that_is_far_too_high_is_named(tmp_path: Path) -> None:
 def test_finite_trainings_go_through(tmp_path: Path) -> None:
     train(tmp_path, epochs=2)
     assert torch.load(tmp_path / "last.ckpt", weights_only=True)["epoch"] == 1
+
+
+def test_the_rate_is_that_of_the_step_and_not_of_the_next(tmp_path: Path) -> None:
+    module, recorder = classifier(scheduler={"name": "cosine"}), Recorder()
+    with pytest.raises(UserError) as caught:
+        fit(module, recorder, Spoils(float("nan"), before=2), StopAtNaN(tmp_path / "last.ckpt"))
+    assert len({f"{rate:.3g}" for rate, *_ in recorder.rates}) == STEPS
+    assert f"after step 2, in epoch 0 counted from 0, learning rate {recorder.rates[1][0]:.3g};" in str(caught.value)

@@ -32,6 +32,7 @@ def start(config: DictConfig, folder: Path | None) -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     logging.getLogger("lightning.fabric.strategies.launchers").setLevel(logging.INFO)  # tells of processes that died
     warnings.filterwarnings("ignore", ".*LeafSpec")  # Lightning's use of torch, not ours
+    warnings.filterwarnings("ignore", ".*ReduceLROnPlateau conditioned on")  # `PlateauSteps` waits for the validation
     for advice in (".*smaller than the logging interval", ".*`srun` command is available", ".*not have many workers"):
         warnings.filterwarnings("ignore", advice)  # of Lightning's, on a choice that the config has made
     L.seed_everything(config.seed, workers=True, verbose=False)

@@ -55,7 +55,7 @@ def compare_precisions(config: DictConfig) -> None:
     between, to_reference = between_seeds(maps), to_same_seed(maps)
     rows = [_row(name, [t for t in done if t.precision == name], between, to_reference) for name in _named(trainings)]
     shown = len(next(iter(maps.values()), ()))
-    table = Table(COLUMNS, rows, _caption(trainings[0]), _note(trainings, shown, config.composite, origin))
+    table = Table(COLUMNS, rows, _caption(trainings[0]), _note(trainings, shown, config.composite.name, origin))
     folder = Path(config.run_dir)
     folder.mkdir(parents=True, exist_ok=True)
     for suffix, write in {"md": to_markdown, "csv": to_csv, "tex": to_latex}.items():
@@ -63,7 +63,7 @@ def compare_precisions(config: DictConfig) -> None:
     facts = {
         "trainings": [{"folder": str(t.folder), "asked_for": t.precision, **t.summary} for t in trainings],
         "rank_correlation": {"between_seeds": between, f"to_{REFERENCE}": to_reference},
-        "composite": config.composite,
+        "composite": config.composite.name,
         "images": shown,
         **origin,
     }
@@ -80,10 +80,10 @@ def explained(trainings: Sequence[Training], config: DictConfig) -> dict[tuple[s
     of the channels. They start from one, so that a probability near zero costs no digits; most composites' maps are
     proportional to the start, which ranks do not see.
     """
-    data = build_data(trainings[0].config, limit=config.images, batch_size=config.batch_size)
+    data = build_data(trainings[0].config, limit=config.images, per_class=None, batch_size=config.batch_size)
     data.setup("test")
     return {
-        (training.precision, training.seed): _heatmaps(training, data, config.composite)
+        (training.precision, training.seed): _heatmaps(training, data, config.composite.name)
         for training in with_progress(trainings, "explaining")
     }
 
@@ -145,7 +145,8 @@ def _named(trainings: Sequence[Training]) -> list[str]:
 def _refusal(name: str, trainings: Sequence[Training]) -> str | None:
     """Why the device of the trainings does not have this precision."""
     on_cpu = str(trainings[0].summary["device"]).startswith("cpu")
-    return resolve_precision(name, on_cpu)[1]
+    precision, message = resolve_precision(name, on_cpu)
+    return None if precision == name else message
 
 
 def _row(

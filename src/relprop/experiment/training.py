@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor
 from omegaconf import DictConfig, OmegaConf
 
 from relprop import unfinished
 from relprop.callbacks.timing import Timing
 from relprop.data import ImageDataModule
-from relprop.errors import UserError
 from relprop.experiment.building import build_data, build_logger_for, build_trainer, options_of, plain, start
 from relprop.loggers import close, log_config
 from relprop.models.weights import IMAGENET, load_imagenet_weights, load_weights
@@ -24,11 +23,11 @@ from relprop.provenance import provenance
 from relprop.results import device_name
 from relprop.resuming import SUMMARY, hold, write_json
 from relprop.runs import BEST, LAST
-from relprop.stopping import StoppedError
 from relprop.training import Classifier
 from relprop.training.atomic import AtomicCheckpointIO
+from relprop.training.beginning import BeforeFirstStep
 from relprop.training.continuing import Continuing
-from relprop.training.finite import StopAtNaN
+from relprop.training.finite import DivergedError, StopAtNaN
 from relprop.training.keeping import KeepLastAndBest
 from relprop.training.origin import Origin
 from relprop.training.recipe import MONITOR, Recipe
@@ -56,12 +55,13 @@ def train_into(folder: Path, config: DictConfig, continues: bool = False) -> Pat
         config = _settled(config, folder)
         start(config, None)
         if first():
-            unfinished.go_on(folder, config) if continues else unfinished.begin(folder, config)
+            if continues:
+                unfinished.go_on(folder, config)
             warnings.filterwarnings("ignore", "Experiment logs directory .* is not empty")  # `go_on` has kept its file
         try:
             summary = _train(folder, config, folder / LAST if continues else None)
-        except UserError as error:
-            if first() and not isinstance(error, StoppedError) and not (folder / LAST).exists():
+        except DivergedError:
+            if first() and not (folder / LAST).exists():
                 unfinished.forget(folder)  # there is nothing to continue from, nor will there be
             raise
         if first():
@@ -83,6 +83,8 @@ def _train(folder: Path, config: DictConfig, last: Path | None) -> dict[str, Any
     timing = Timing()
     origin_of_checkpoints = Origin(OmegaConf.to_yaml(config, resolve=True), origin)
     callbacks = [timing, origin_of_checkpoints, *classifier.recipe.callbacks(), keep]
+    if last is None:  # the folder keeps what is in it until nothing can be refused any more
+        callbacks.append(BeforeFirstStep(lambda: unfinished.begin(folder, config)))
     trainer = _trainer(folder, config, callbacks)
     for logger in trainer.loggers:
         log_config(logger, config, origin)
@@ -103,7 +105,7 @@ def _train(folder: Path, config: DictConfig, last: Path | None) -> dict[str, Any
         "scheduler": plain(config.scheduler),
         "recipe": _recipe(config),
         **timing.summary,
-        "n": len(data.split("test")),
+        "n": data.test_size,
         **{name.replace("/", "_"): value for name, value in scores.items()},
         "seed": config.seed,
         "device": device_name(trainer.strategy.root_device),
@@ -129,7 +131,7 @@ def _start_from(config: DictConfig, classifier: Classifier) -> None:
     if config.weights == IMAGENET:
         load_imagenet_weights(classifier.model, config.model.name, config.replace_head)
     else:
-        load_weights(classifier.model, config.weights, config.replace_head)
+        load_weights(classifier.model, str(config.weights), config.replace_head)
     head = f", its head new for {len(classifier.hparams['class_names'])} classes" if config.replace_head else ""
     log.info("starting from the weights of %s%s", config.weights, head)
 
@@ -137,8 +139,9 @@ def _start_from(config: DictConfig, classifier: Classifier) -> None:
 def _trainer(folder: Path, config: DictConfig, callbacks: list[Callback]) -> L.Trainer:
     """Its steps and its checkpoints are those of any other run of this config, killed or not."""
     steady = [OwnSignals(), StopAtNaN(folder / LAST), SeededSteps(config.seed), Continuing()]
-    plugins = [AtomicCheckpointIO()]
-    return build_trainer(config, folder, build_logger_for(config, folder), [*steady, *callbacks], plugins=plugins)
+    logger = build_logger_for(config, folder)
+    rates = [LearningRateMonitor()] if logger else []
+    return build_trainer(config, folder, logger, [*steady, *rates, *callbacks], plugins=[AtomicCheckpointIO()])
 
 
 def _recipe(config: DictConfig) -> dict[str, Any]:
@@ -150,4 +153,6 @@ def _settled(config: DictConfig, folder: Path) -> DictConfig:
     settled = OmegaConf.create(OmegaConf.to_container(config, resolve=True))
     assert isinstance(settled, DictConfig)
     settled.run_dir, settled.ckpt = str(folder), None
+    if settled.weights not in (None, IMAGENET):  # it may be continued from elsewhere
+        settled.weights = str(Path(str(settled.weights)).expanduser().absolute())
     return settled

@@ -1,6 +1,7 @@
 """Checkpoint files that are there whole or not at all."""
 
 import os
+import pickle
 import shutil
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.fabric.utilities.types import _PATH
+
+from relprop.errors import UserError
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -31,6 +34,14 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         except BaseException:
             part.unlink(missing_ok=True)
             raise
+
+    def load_checkpoint(self, path: _PATH, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """The checkpoint in `path`. Raises `UserError` if it is damaged."""
+        try:
+            return super().load_checkpoint(path, *args, **kwargs)
+        except (RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+            first = str(error).partition("\n")[0]
+            raise UserError(f"{path} is damaged ({first}); start again, without ckpt=last") from error
 
 
 def copy_whole(source: Path, target: Path) -> None:

@@ -21,8 +21,12 @@ class _Step(NamedTuple):
     rate: float
 
 
+class DivergedError(UserError):
+    """The training cannot go on: its loss or its weights are not finite."""
+
+
 class StopAtNaN(Callback):
-    """Raises `UserError` when the training loss, or a weight at the end of an epoch, is NaN or infinite.
+    """Raises `DivergedError` when the training loss, or a weight at the end of an epoch, is NaN or infinite.
 
     Each loss is looked at when the next step has been started, so that no device waits for it. No checkpoint is written
     of such weights: `last` is the newest good one.
@@ -31,14 +35,20 @@ class StopAtNaN(Callback):
     def __init__(self, last: Path) -> None:
         self.last = last
         self._step: _Step | None = None
+        self._rate = 0.0
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Note the learning rate that the step is made with: after it the schedule has gone on."""
+        self._rate = trainer.optimizers[0].param_groups[0]["lr"]
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Look at the loss of the step before."""
         self._look(trainer)
-        rate = trainer.optimizers[0].param_groups[0]["lr"]
-        self._step = _Step(outputs["loss"].detach(), trainer.global_step, trainer.current_epoch, rate)
+        self._step = _Step(outputs["loss"].detach(), trainer.global_step, trainer.current_epoch, self._rate)
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Look at the last loss before anything is validated."""
@@ -63,10 +73,10 @@ class StopAtNaN(Callback):
         if bad:
             raise self._error(f"the loss was {value}", step)
 
-    def _error(self, what: str, step: _Step) -> UserError:
+    def _error(self, what: str, step: _Step) -> DivergedError:
         kept = f"the last good checkpoint is {self.last}" if self.last.exists() else "no epoch had been finished"
         again = f"weights={self.last}" if self.last.exists() else "the same command"
-        return UserError(
+        return DivergedError(
             f"{what} after step {step.step}, in epoch {step.epoch} counted from 0, learning rate {step.rate:.3g}; "
             f"{kept}; start again from {again} with a lower optimizer.lr, with trainer.precision=32-true, "
             "or with a lower trainer.gradient_clip_val"

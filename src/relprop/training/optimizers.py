@@ -35,5 +35,5 @@ def build_optimizer(
     groups = parameter_groups(model, lr, weight_decay, head_lr)
     try:
         return create("optimizer", name, OPTIMIZERS, groups, lr=lr, **options)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, IndexError) as error:
         raise UserError(f"optimizer={name} refuses its options: {error}") from error
