@@ -26,13 +26,18 @@ def test_starts_with_the_two_commands() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands_name_what_there_is(command: str, tmp_path: Path) -> None:
     """Experiments exist; scripts compose their config from these words (tests/test_scripts.py runs the main ones)."""
-    program, target, *words = shlex.split(command)
+    program, *words = shlex.split(command)
     if program == "bash":
-        listed = subprocess.run(["bash", target], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-        assert f"  {words[0]} " in listed
-    else:
-        assert (ROOT / target).is_file()
-        composed(Path(target).stem, tmp_path, *words)
+        exp, experiment, *_ = words
+        listed = subprocess.run(["bash", exp], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        assert f"  {experiment} " in listed
+        return
+    options = {"--nproc-per-node=2"} if program == "torchrun" else set()
+    target, *words = (word for word in words if word not in options)
+    assert (ROOT / target).is_file()
+    if "-m" in words:  # a sweep: tests/test_slurm.py runs one
+        words = [word for word in words if word != "-m" and not word.startswith("hydra") and "," not in word]
+    composed(Path(target).stem, tmp_path, *words)
 
 
 def test_python_examples_run(tmp_path: Path, monkeypatch, capsys) -> None:
@@ -61,7 +66,8 @@ def test_cite_has_every_composite_and_every_publication_that_it_names(name: str)
 
 
 @pytest.mark.parametrize(
-    "group", ["dataset", "method", "composite", "skip", "metric", "protocol", "postprocess", "logger"]
+    "group",
+    ["dataset", "method", "composite", "skip", "metric", "protocol", "postprocess", "experiment", "trainer", "logger"],
 )
 def test_table_of_choices_is_complete(group: str) -> None:
     (row,) = re.findall(rf"^\| `{group}` \| (.*) \|$", README, re.M)
