@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from relprop.adopting import adopted
 from relprop.checkpoints import load_network, trained_config
 from relprop.data import build_datamodule
 from relprop.errors import UserError
 from relprop.experiment import train
-from relprop.runs import BEST, choose_checkpoint
+from relprop.runs import BEST, CONFIG, choose_checkpoint
 from tests.configs import SCRIPTS, composed
 from tests.processes import only, run
 
@@ -76,6 +76,18 @@ def test_words_without_a_file_change_nothing(tmp_path: Path) -> None:
     for ckpt in ("auto", "train", tmp_path / "nowhere.ckpt"):
         words = (f"ckpt={ckpt}", "model=resnet32")
         assert asked(tmp_path, *words) == composed("visualize", tmp_path, *words)
+
+
+def test_what_is_found_is_explained_at_the_size_that_it_was_trained_at(tmp_path: Path) -> None:
+    words = ("dataset=imagenette", "model=resnet18")
+    run = tmp_path / "train" / "run"
+    (run / BEST).parent.mkdir(parents=True)
+    (run / BEST).touch()
+    OmegaConf.save(composed("train", tmp_path, *words, "dataset.image_size=96", "dataset.batch_size=7"), run / CONFIG)
+    config = asked(tmp_path, *words)
+    assert choose_checkpoint(config) == run / BEST
+    assert config.dataset == {**composed("visualize", tmp_path, *words).dataset, "image_size": 96}
+    assert asked(tmp_path, *words, "dataset.image_size=64").dataset.image_size == 64
 
 
 def test_a_checkpoint_says_where_it_comes_from(moved: Path) -> None:

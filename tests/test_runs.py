@@ -41,6 +41,10 @@ def test_none_where_one_can_be_trained_or_downloaded(tmp_path: Path) -> None:
 def test_none_elsewhere_says_which_command_makes_one(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"'python scripts/train\.py dataset=cifar10 model=vgg16'"):
         choose_checkpoint(config(tmp_path, dataset="cifar10", model="vgg16"))
+    for name, dataset, model in (("a", "cifar10", "vgg11"), ("b", "cifar10", "vgg11"), ("c", "mnist", "vgg13")):
+        finished_run(tmp_path, name, dataset, model, age=0)
+    with pytest.raises(UserError, match=r"below \S*; there is one of model=vgg11; make one with"):
+        choose_checkpoint(config(tmp_path, dataset="cifar10", model="vgg16"))
 
 
 def test_a_file_of_another_network_is_refused_with_the_remedy(tmp_path: Path) -> None:

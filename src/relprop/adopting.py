@@ -1,11 +1,11 @@
-"""What a command that names a checkpoint need not say, since the checkpoint does. Imports torch only to open one."""
+"""What a command that takes a checkpoint need not say, since the checkpoint does. Imports torch only to open one."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from relprop.runs import config_beside
+from relprop.runs import config_beside, find_checkpoint, network_of
 
 # Options of a data set that its network depends on; where it lies and how it is read is the command's own.
 SHARED = ("image_size", "path")
@@ -15,8 +15,8 @@ def adopted(config: DictConfig, words: Sequence[str]) -> DictConfig:
     """`config` with the data set and the network that its checkpoint was trained on, where no word says otherwise.
 
     `words` are those of the command. If one of them chooses a data set, a network or an experiment, that is kept, but
-    the same data set comes with the checkpoint's `SHARED` options, and the same network with the checkpoint's. A
-    checkpoint that says nothing leaves `config` as it is; so do ckpt=auto and ckpt=train.
+    the same data set comes with the checkpoint's `SHARED` options, and the same network with the checkpoint's. So does
+    what ckpt=auto finds. A checkpoint that says nothing leaves `config` as it is; so does ckpt=train.
     """
     trained = _training_of(config)
     if trained is None:
@@ -35,8 +35,11 @@ def adopted(config: DictConfig, words: Sequence[str]) -> DictConfig:
 
 
 def _training_of(config: DictConfig) -> DictConfig | None:
-    """The config of the training whose checkpoint is named: beside it, or else in it."""
-    if config.ckpt in ("auto", "train", None):
+    """The config of the training whose checkpoint is named or found: beside it, or else in it."""
+    if config.ckpt == "auto":
+        found = find_checkpoint(Path(config.output_dir), config.dataset.name, network_of(config))
+        return None if found is None else config_beside(found)
+    if config.ckpt in ("train", None):
         return None
     path = Path(str(config.ckpt)).expanduser()
     if not path.is_file():

@@ -34,8 +34,12 @@ def choose_checkpoint(config: DictConfig, asked: DictConfig | None = None) -> Pa
         return path
     found = find_checkpoint(output_dir, dataset, model)
     if found is None and dataset not in (TRAINED_ON_DEMAND, PRETRAINED):
+        others = {
+            run[1] for run in map(_run_of, (output_dir / "train").glob(f"**/{BEST}")) if run and run[0] == dataset
+        }
+        there = "".join(f"; there is one of model={other}" for other in sorted(others))
         raise UserError(
-            f"there is no checkpoint of {model} on {dataset} below {output_dir}; make one with "
+            f"there is no checkpoint of {model} on {dataset} below {output_dir}{there}; make one with "
             f"'python scripts/train.py dataset={dataset} model={model}', or give ckpt=FILE"
         )
     return found
