@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -21,6 +22,22 @@ def data_dir() -> Path:
 def weights_dir() -> Path:
     """The folder of the trained weights; tests that ask for it carry the mark `weights`."""
     return _folder("RELPROP_WEIGHTS")
+
+
+@pytest.fixture
+def blank_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Explaining draws empty pictures: the real ones take most of the time of a short run."""
+
+    def blank(*_: object, **__: object) -> Figure:
+        return Figure(figsize=(1, 1), dpi=10)
+
+    report = "relprop.callbacks.report"
+    monkeypatch.setattr(f"{report}.contact_sheet", blank)
+    monkeypatch.setattr(f"{report}.perturbed_sheet", blank)
+    from relprop.callbacks.report import PICTURES
+
+    blanks = {name: (column, blank) for name, (column, _) in PICTURES.items()}
+    monkeypatch.setattr(f"{report}.PICTURES", blanks)
 
 
 def _folder(variable: str) -> Path:

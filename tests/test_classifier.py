@@ -16,6 +16,7 @@ from relprop.metrics import InsertionDeletion
 from relprop.models import build_model
 from relprop.models.weights import load_weights
 from tests.networks import network_of, randomize_batchnorm
+from tests.slim import slim
 
 FOLDED, GIVEN = "batch norm folded, channels last", "as given"
 
@@ -54,7 +55,7 @@ def expected(model: nn.Module, images: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("name", ["resnet20", "resnet50", "vgg11_bn"])
 def test_folded_networks_give_the_same(name: str) -> None:
-    model = randomize_batchnorm(build_model(name, num_classes=10, image_size=32)).eval()
+    model = randomize_batchnorm(slim(name, 32)).eval()
     classifier, images = Classifier(model), torch.randn(2, 3, 32, 32)
     torch.testing.assert_close(logits(classifier, images), expected(model, images), rtol=1e-4, atol=1e-4)
     assert classifier.form == FOLDED
@@ -116,7 +117,7 @@ def test_bfloat16_drifts_little_and_says_so() -> None:
 @pytest.mark.data
 def test_scores_of_a_trained_network_are_those_of_the_network_as_given(weights_dir: Path, data_dir: Path) -> None:
     """To 1e-5 in float32; in bfloat16 the areas drift by less than 0.01."""
-    data = build_datamodule("cifar10", data_dir=data_dir, limit=8, batch_size=8)
+    data = build_datamodule("cifar10", data_dir=data_dir, limit=4, batch_size=4)
     model = build_model("resnet20", num_classes=10, image_size=32).eval()
     load_weights(model, weights_dir / "resnet20-12fca82f.th")
     images = data.on_after_batch_transfer(next(iter(data.test_dataloader()))).images
@@ -125,7 +126,7 @@ def test_scores_of_a_trained_network_are_those_of_the_network_as_given(weights_d
         target = model(images).argmax(1)
 
     def scored(dtype: str) -> InsertionDeletion:
-        metric = InsertionDeletion(model, step=32, mean=data.mean, std=data.std, dtype=dtype)
+        metric = InsertionDeletion(model, step=64, mean=data.mean, std=data.std, dtype=dtype)
         metric.update(images, heatmaps, target)
         return metric
 

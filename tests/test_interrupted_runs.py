@@ -20,7 +20,7 @@ from relprop.runs import choose_checkpoint
 from tests.configs import SCRIPTS, composed
 from tests.processes import only
 
-WORDS = ("images=22", "batch_size=4", "sheet=3", "protocol.step=64", "logger=csv", "trainer.enable_progress_bar=false")
+WORDS = ("images=22", "batch_size=4", "sheet=3", "protocol.step=128", "logger=csv", "trainer.enable_progress_bar=false")
 SAME = (ROWS, "heatmaps.png", "perturbed.png", "curves.png", "flips.png")
 
 
@@ -116,7 +116,7 @@ def test_another_command_begins_anew_in_a_folder_given_by_hand(weights: Path, wh
 def start(weights: Path, cwd: Path, *words: str) -> subprocess.Popen[str]:
     """The script, in a process group of its own."""
     command = [sys.executable, str(SCRIPTS / "visualize.py"), f"ckpt={weights}", *WORDS, *words]
-    variables = {key: value for key, value in os.environ.items() if not key.startswith(("WANDB", "RELPROP"))}
+    variables = {key: value for key, value in os.environ.items() if not key.startswith("WANDB")}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     variables["OMP_NUM_THREADS"] = "1"  # as in the run that is compared
     return subprocess.Popen(command, cwd=cwd, env=variables, text=True, start_new_session=True, **pipes)
@@ -138,10 +138,19 @@ def killed(weights: Path, cwd: Path, rows: int, *words: str) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("trainer", ["auto", "ddp_cpu"])
-def test_killed_and_started_again_it_is_the_same_file(trainer: str, weights: Path, whole: Path, tmp_path: Path) -> None:
-    """By one process, and by two that share the batches: both give the rows of one that nobody has killed."""
-    words = (f"trainer={trainer}", "trainer.accelerator=cpu")
+def test_killed_and_continued_it_is_the_same_file(weights: Path, whole: Path, tmp_path: Path) -> None:
+    outputs = tmp_path / "outputs"
+    folder = killed(weights, tmp_path, 8, f"output_dir={outputs}", f"hydra.run.dir={outputs}/visualize/run")
+    batches = (folder / ROWS).read_bytes().count(b"\n") // 4
+    assert batches > 0
+    assert_equal_runs(explain(weights, outputs), whole, 4 * batches)
+
+
+def test_killed_and_started_again_as_two_processes_it_is_the_same_file(
+    weights: Path, whole: Path, tmp_path: Path
+) -> None:
+    """Two that share the batches give the rows of one that nobody has killed."""
+    words = ("trainer=ddp_cpu", "trainer.accelerator=cpu")
     folder = killed(weights, tmp_path, 4, *words)
     process = start(weights, tmp_path, *words)
     output, _ = process.communicate(timeout=240)

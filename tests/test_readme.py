@@ -93,6 +93,7 @@ def test_numbers_are_those_of_the_run_whose_picture_it_shows() -> None:
     assert f"score of {scores['id']['mean']:.2f}" in README
     assert training["git_commit"] == scores["git_commit"]
     assert "dirty" not in scores["git_commit"]
+    assert "data_dir: data\n" in (folder / "config.yaml").read_text()  # no place of one machine
 
 
 def test_benchmark_table_names_the_cases() -> None:

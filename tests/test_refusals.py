@@ -1,5 +1,6 @@
 """What users get wrong ends with one line and exit code 1, at once."""
 
+import json
 import os
 import re
 import subprocess
@@ -9,17 +10,6 @@ from pathlib import Path
 import pytest
 
 from tests.configs import SCRIPTS, options
-
-
-def refuse(script: str, *arguments: str, cwd: Path) -> str:
-    """Standard error of a script that must end with exit code 1."""
-    command = [sys.executable, str(SCRIPTS / f"{script}.py"), *arguments]
-    environment = {key: value for key, value in os.environ.items() if key != "RELPROP_DATA"}
-    run = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
-    assert run.returncode == 1, run.stderr
-    assert run.stdout == ""
-    return run.stderr
-
 
 REFUSED = [
     ("train", "model=vgg17", "model=vgg17 is unknown; choose one of: .*darknet19, .*vgg19_bn"),
@@ -103,12 +93,38 @@ REFUSED = [
 ]
 
 
+@pytest.fixture(scope="module")
+def ends(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], dict]:
+    """How each of these commands ends, one after the other in one process."""
+    command = [sys.executable, "-m", "tests.refusing"]
+    commands = [(script, words) for script, words, _ in REFUSED]
+    environment = {key: value for key, value in os.environ.items() if key != "RELPROP_DATA"}
+    environment["PYTHONPATH"] = str(Path(__file__).parents[1])
+    sentences = json.dumps([(script, words.split()) for script, words in commands])
+    folder = tmp_path_factory.mktemp("refused")
+    run = subprocess.run(
+        command, cwd=folder, env=environment, input=sentences, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    return dict(zip(commands, json.loads(run.stdout), strict=True))
+
+
 @pytest.mark.parametrize(("script", "words", "message"), REFUSED)
-def test_refused_at_once_in_one_line(script: str, words: str, message: str, tmp_path: Path) -> None:
-    error = refuse(script, *words.split(), cwd=tmp_path)
-    lines = error.strip().splitlines()
-    assert len(lines) == 1, error
+def test_refused_at_once_in_one_line(script: str, words: str, message: str, ends) -> None:
+    """At once, since nothing slow is imported, whatever the machine's load."""
+    end = ends[script, words]
+    assert (end["code"], end["out"], end["slow"]) == (1, "", []), end
+    lines = end["err"].strip().splitlines()
+    assert len(lines) == 1, lines
     assert re.match(f"error: .*{message}", lines[0]), lines[0]
+
+
+def test_a_script_says_what_is_wrong_and_ends_with_exit_code_1(tmp_path: Path) -> None:
+    command = [sys.executable, str(SCRIPTS / "train.py"), "model=vgg17"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    (said,) = run.stderr.splitlines()
+    assert (run.returncode, run.stdout) == (1, "")
+    assert said.startswith("error: model=vgg17 is unknown; choose one of: ")
 
 
 def test_sweep_of_several_processes_is_refused(tmp_path: Path) -> None:
@@ -128,7 +144,7 @@ def test_refusals_and_help_import_no_torch(tmp_path: Path) -> None:
         "except SystemExit: pass\n"
         "assert not {'torch', 'lightning', 'matplotlib', 'wandb'} & set(sys.modules), 'slow imports'"
     )
-    for script, words in [("train", "model=vgg17"), ("visualize", "ckpt=nope"), ("visualize", "--help")]:
+    for script, words in [("visualize", "ckpt=nope"), ("visualize", "--help")]:
         command = [sys.executable, "-c", probe, str(SCRIPTS / f"{script}.py"), *words.split()]
         run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert run.returncode == 0, run.stderr

@@ -10,18 +10,22 @@ from torch import Tensor, nn
 from relprop.errors import UserError
 from relprop.explainers import get_explainer
 from relprop.explainers.separated import Separated
-from relprop.models import build_model
 from tests.explainers.asking import logits_at
 from tests.networks import Functional, network_of, randomize_batchnorm
+from tests.slim import slim
 
 NETWORKS = ("vgg11", "vgg11_bn", "resnet18", "resnet20", "squeezenet1_0", "abn_resnet20")
 TARGET, MEAN, STD = torch.tensor([1, 4]), (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
 
 
+def side_of(name: str) -> int:
+    return 32 if name.startswith("vgg") else 16
+
+
 def network(name: str) -> nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model = Functional() if name == "functional" else build_model(name, num_classes=10, image_size=32)
+        model = Functional() if name == "functional" else slim(name, side_of(name))
         return randomize_batchnorm(model).double().eval()
 
 
@@ -32,16 +36,15 @@ def photographs(side: int = 32) -> Tensor:
 @pytest.mark.parametrize("baseline", ["mean", "black"])
 @pytest.mark.parametrize("name", [*NETWORKS, "functional"])
 def test_values_sum_to_the_difference_of_the_logits(name: str, baseline: str) -> None:
-    model, images = network(name), photographs()
+    model, images = network(name), photographs(side_of(name))
     options = {"baseline": baseline, "mean": MEAN, "std": STD}
     attribution = get_explainer("deeplift", model, **options)(images, TARGET)
     colour = torch.zeros(3) if baseline == "mean" else -torch.tensor(MEAN).double() / torch.tensor(STD).double()
     reference = colour.double().view(1, 3, 1, 1).expand_as(images)
     added = logits_at(model, images, TARGET) - logits_at(model, reference, TARGET)
     torch.testing.assert_close(attribution.sum((1, 2, 3)), added, rtol=1e-5, atol=1e-6 * added.abs().max().item())
-    for max_batch in (1, 2):
-        again = get_explainer("deeplift", model, **options, max_batch=max_batch)(images, TARGET)
-        torch.testing.assert_close(again, attribution, rtol=1e-6, atol=1e-9 * attribution.abs().max().item())
+    again = get_explainer("deeplift", model, **options, max_batch=2)(images, TARGET)  # one image and its baseline
+    torch.testing.assert_close(again, attribution, rtol=1e-6, atol=1e-9 * attribution.abs().max().item())
 
 
 @pytest.mark.parametrize(("max_batch", "expected"), [(1, [2] * 5), (2, [2] * 5), (5, [4, 4, 2]), (32, [10])])

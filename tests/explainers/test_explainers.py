@@ -16,25 +16,24 @@ from relprop.errors import UserError
 from relprop.explainers import EXPLAINERS, Explainer, get_explainer
 from relprop.explainers.lrp import LRPExplainer, takes_patterns
 from relprop.lrp import COMPOSITES, LRP, fit_patterns
-from relprop.models import build_model
 from tests.explainers.quick import QUICK
 from tests.networks import Functional
+from tests.slim import slim
 
 NETWORKS = ("vgg11", "vgg11_bn", "resnet18", "resnet20", "squeezenet1_0")
-# The layer that Score-CAM finds by itself has 512 channels in these.
+# The layer that Score-CAM finds by itself has more channels in these.
 FEW_CHANNELS = {"vgg11": "features.1", "vgg11_bn": "features.2", "resnet18": "layer1"}
-Built = tuple[nn.Module, Tensor]
+Built = tuple[nn.Module, Tensor, Tensor]
+
+
+def side_of(name: str) -> int:
+    """Of the images of a network; VGG can take no fewer pixels."""
+    return 32 if name.startswith("vgg") else 16
 
 
 @pytest.fixture(scope="module")
-def images() -> Tensor:
-    torch.manual_seed(2)
-    return torch.randn(3, 3, 32, 32)
-
-
-@pytest.fixture(scope="module")
-def network(images: Tensor) -> Callable[[str], Built]:
-    """A network by name, in training mode as a careless caller leaves it, and the two best classes of each image.
+def network() -> Callable[[str], Built]:
+    """A network by name, in training mode as a careless caller leaves it, images and the two best classes of each.
 
     With random weights other classes may have no active neuron behind them, and no map.
     """
@@ -42,11 +41,13 @@ def network(images: Tensor) -> Callable[[str], Built]:
 
     def build(name: str) -> Built:
         if name not in built:
+            side = side_of(name)
             torch.manual_seed(0)
-            model = build_model(name, num_classes=10, image_size=32).eval()
+            model = slim(name, side).eval()
+            images = torch.randn(3, 3, side, side, generator=torch.Generator().manual_seed(2))
             with torch.no_grad():
-                built[name] = model.train(), model.eval()(images).topk(2, 1).indices
-            model.train()
+                best = model(images).topk(2, 1).indices
+            built[name] = model.train(), images, best
         return built[name]
 
     return build
@@ -54,17 +55,22 @@ def network(images: Tensor) -> Callable[[str], Built]:
 
 @pytest.fixture(scope="module")
 def maps(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Stored maps of ten images."""
-    path = tmp_path_factory.mktemp("maps") / "maps.npy"
-    np.save(path, np.random.default_rng(0).standard_normal((10, 3, 32, 32)).astype(np.float32))
-    return path
+    """A folder with stored maps of ten images of either side."""
+    folder = tmp_path_factory.mktemp("maps")
+    for side in (16, 32):
+        values = np.random.default_rng(0).standard_normal((10, 3, side, side)).astype(np.float32)
+        np.save(folder / f"{side}.npy", values)
+    return folder
 
 
 def build(method: str, name: str, model: nn.Module, maps: Path, **options: Any) -> Explainer:
-    given: dict[str, Any] = {"path": maps} if method == "file" else {}
-    if method == "scorecam":
-        given["layer"] = FEW_CHANNELS.get(name)
-    return get_explainer(method, model, **QUICK.get(method, {}), **given, **options)
+    side = side_of(name)
+    own = {
+        "file": {"path": maps / f"{side}.npy"},
+        "scorecam": {"layer": FEW_CHANNELS.get(name)},
+        "occlusion": {"window": side // 2},
+    }
+    return get_explainer(method, model, **{**QUICK.get(method, {}), **own.get(method, {}), **options})
 
 
 CASES = [
@@ -74,8 +80,8 @@ CASES = [
 
 
 @pytest.mark.parametrize(("method", "name"), CASES)
-def test_every_method(method: str, name: str, network: Callable[[str], Built], images: Tensor, maps: Path) -> None:
-    model, best = network(name)
+def test_every_method(method: str, name: str, network: Callable[[str], Built], maps: Path) -> None:
+    model, images, best = network(name)
     target, other, indices = best[:, 0], best[:, 1], torch.tensor([4, 0, 7])
     weights, given, numbers = copy.deepcopy(model.state_dict()), images.clone(), torch.get_rng_state()
     attributes = {path: list(vars(module)) for path, module in model.named_modules()}
@@ -134,8 +140,8 @@ def test_every_method_refuses_what_is_no_batch_of_images(
             explainer(images, None, torch.arange(len(images)))
 
 
-def test_target_may_be_left_out_or_one_for_all(network: Callable[[str], Built], images: Tensor) -> None:
-    model, best = network("resnet20")
+def test_target_may_be_left_out_or_one_for_all(network: Callable[[str], Built]) -> None:
+    model, images, best = network("resnet20")
     explainer = get_explainer("gradient", model, max_batch=2)
     assert torch.equal(explainer(images), explainer(images, best[:, 0]))
     assert torch.equal(explainer(images, 4), explainer(images, torch.tensor([4, 4, 4])))
@@ -149,8 +155,8 @@ def test_target_may_be_left_out_or_one_for_all(network: Callable[[str], Built], 
             explainer(images, target)
 
 
-def test_positive_leaves_out_what_speaks_against_the_class(network: Callable[[str], Built], images: Tensor) -> None:
-    model, best = network("resnet20")
+def test_positive_leaves_out_what_speaks_against_the_class(network: Callable[[str], Built]) -> None:
+    model, images, best = network("resnet20")
     signed, positive = (get_explainer("gradient", model, positive=p)(images, best[:, 0]) for p in (False, True))
     assert signed.min() < 0
     assert torch.equal(positive, signed.clamp(min=0))
@@ -191,8 +197,8 @@ def test_lrp_is_the_engine_with_these_options(composite: str, tmp_path: Path) ->
         assert torch.equal(explainer(images, target), expected)
 
 
-def test_random_depends_on_image_and_seed_only(images: Tensor) -> None:
-    model = nn.Flatten()
+def test_random_depends_on_image_and_seed_only() -> None:
+    model, images = nn.Flatten(), torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(2))
     first, second = get_explainer("random", model, seed=0), get_explainer("random", model, seed=1)
     noise = first(images, 0)
     assert not torch.equal(noise[0], noise[1])

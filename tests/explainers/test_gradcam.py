@@ -11,6 +11,7 @@ from relprop.explainers.cam_layers import upsample
 from relprop.explainers.gradcam import GradCAM
 from relprop.models import build_model
 from tests.explainers.cam_reference import case
+from tests.slim import slim
 
 
 def literally(activations: Tensor, gradients: Tensor) -> Tensor:
@@ -39,13 +40,13 @@ def test_is_the_formula(layer: str, positive: bool) -> None:
 def test_agrees_with_captum(name: str) -> None:
     """On the layer that is found: one with an in-place ReLU inside, and one that is called several times."""
     torch.manual_seed(0)
-    model, images = build_model(name, num_classes=10, image_size=64).double().eval(), torch.randn(2, 3, 64, 64).double()
+    model, images = slim(name, 32).double().eval(), torch.randn(2, 3, 32, 32).double()
     target = model(images).argmax(1)
     mine = GradCAM(model)
     layer = model.get_submodule(mine.layer.name(images))
     theirs = LayerGradCam(model, layer).attribute(images, target, relu_attributions=True).detach()
     assert theirs.abs().sum() > 0
-    torch.testing.assert_close(mine(images, target).sum(1), upsample(theirs[:, 0], (64, 64)))
+    torch.testing.assert_close(mine(images, target).sum(1), upsample(theirs[:, 0], (32, 32)))
 
 
 def test_agrees_with_grad_cam_up_to_its_normalisation() -> None:

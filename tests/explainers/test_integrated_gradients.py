@@ -14,7 +14,7 @@ MEAN, STD, TARGET = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3), torch.tensor([1, 4])
 
 @pytest.fixture
 def images() -> Tensor:
-    return torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)).double()
+    return torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0)).double()
 
 
 def literal(model: nn.Module, image: Tensor, reference: Tensor, target: int, steps: int) -> Tensor:
@@ -32,7 +32,7 @@ def literal(model: nn.Module, image: Tensor, reference: Tensor, target: int, ste
 def test_definition_whatever_goes_through_the_network_at_once(baseline: str, images: Tensor) -> None:
     model = small_network()
     black = -torch.tensor(MEAN).double() / torch.tensor(STD).double()
-    reference = (torch.zeros(3) if baseline == "mean" else black).view(3, 1, 1).expand(3, 32, 32).double()
+    reference = (torch.zeros(3) if baseline == "mean" else black).view(3, 1, 1).expand(3, 16, 16).double()
     expected = torch.stack([literal(model, x, reference, t, 7) for x, t in zip(images, TARGET.tolist(), strict=True)])
     for max_batch in (1, 3, 32):
         with batches_of(model) as seen:
@@ -46,7 +46,7 @@ def test_definition_whatever_goes_through_the_network_at_once(baseline: str, ima
 
 def test_values_sum_to_what_the_image_adds(images: Tensor) -> None:
     model = small_network()
-    attribution = get_explainer("integrated_gradients", model, steps=64)(images, TARGET)
+    attribution = get_explainer("integrated_gradients", model, steps=48)(images, TARGET)
     added = logits_at(model, images, TARGET) - logits_at(model, torch.zeros_like(images), TARGET)
     torch.testing.assert_close(attribution.sum((1, 2, 3)), added, rtol=0.01, atol=0.0)
 

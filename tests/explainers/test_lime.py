@@ -12,7 +12,7 @@ from relprop.explainers.lime import superpixels
 from relprop.seeding import image_generator
 from tests.explainers.asking import batches_of, small_network
 
-TARGET, SAMPLES = torch.tensor([1, 4]), 60
+TARGET, SAMPLES = torch.tensor([1, 4]), 40
 
 
 @pytest.fixture(scope="module")

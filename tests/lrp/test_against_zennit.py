@@ -22,6 +22,7 @@ from relprop.lrp import COMPOSITES
 from relprop.lrp.splits import Signed
 from tests.golden_files import relative_error, tensors
 from tests.networks import randomize_batchnorm
+from tests.slim import narrowed
 
 TOLERANCE = 1e-4
 CLEARLY_ABOVE = 100 * TOLERANCE
@@ -61,21 +62,21 @@ def network(name: str) -> nn.Module:
 
 
 def vgg() -> nn.Module:
-    """torchvision's VGG-11 with a small head in the place of 120 million weights, and biases everywhere."""
+    """torchvision's VGG-11, narrow, with a small head in the place of 120 million weights, and biases everywhere."""
     with torch.device("meta"):
         model = VGG(nn.Sequential(), init_weights=False)
-    model.features = make_layers(cfgs["A"])
-    model.classifier = nn.Sequential(nn.Linear(512 * 7 * 7, 64), nn.ReLU(True), nn.Dropout(), nn.Linear(64, CLASSES))
+    model.features = make_layers([layer if isinstance(layer, str) else layer // 4 for layer in cfgs["A"]])
+    model.classifier = nn.Sequential(nn.Linear(128 * 7 * 7, 64), nn.ReLU(True), nn.Dropout(), nn.Linear(64, CLASSES))
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight)
-            nn.init.normal_(module.bias, std=0.05)
+            nn.init.normal_(module.bias, std=0.1)
     return model
 
 
 def resnet() -> nn.Module:
-    """torchvision's ResNet-18. zennit's canonizer folds batch norm and leaves it in place, where ε counts again."""
-    model = randomize_batchnorm(resnet18(num_classes=CLASSES))
+    """torchvision's ResNet-18, narrow. zennit folds batch norm and leaves it in place, where ε counts again."""
+    model = randomize_batchnorm(narrowed(resnet18(num_classes=CLASSES)))
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eps = 0.0

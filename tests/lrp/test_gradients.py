@@ -19,6 +19,7 @@ from relprop.lrp.graph import Kind
 from relprop.lrp.operations import MODULES
 from tests.golden_files import relative_error
 from tests.networks import Functional, PreActivation, randomize_batchnorm
+from tests.slim import narrowed
 
 pytestmark = pytest.mark.filterwarnings("ignore:Setting backward hooks on ReLU")
 CAPTUM = {"gradient_x_input": InputXGradient, "guided_backprop": GuidedBackprop, "deconvnet": Deconvolution}
@@ -50,7 +51,7 @@ def vgg() -> nn.Module:
 
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "vgg": vgg,
-    "resnet18": lambda: resnet18(num_classes=5),
+    "resnet18": lambda: narrowed(resnet18(num_classes=10)),
     "gates": Gates,
     "functional": Functional,
     "preactivation": PreActivation,

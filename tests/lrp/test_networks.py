@@ -19,10 +19,15 @@ from relprop.lrp.graph import WEIGHTED, Kind
 from relprop.models import build_model
 from relprop.models.weights import load_weights
 from tests.networks import randomize_batchnorm
+from tests.slim import narrowed, slim
 
 
 def torchvision(name: str, **options: object) -> Callable[[], nn.Module]:
     return lambda: tv.get_model(name, weights=None, num_classes=4, **options)
+
+
+def narrow(name: str) -> Callable[[], nn.Module]:
+    return lambda: narrowed(tv.get_model(name, weights=None, num_classes=10))
 
 
 def residual(block: type[nn.Module], **options: int) -> Callable[[], nn.Module]:
@@ -35,28 +40,24 @@ def timm(name: str) -> Callable[[], nn.Module]:
 
 
 def own(name: str) -> Callable[[], nn.Module]:
-    return lambda: build_model(name, num_classes=4, image_size=32)
+    return lambda: slim(name, 32)
 
 
 def vgg11(norm: bool) -> nn.Module:
-    """torchvision's VGG-11 with fewer neurons in the classifier, which would take most of the time."""
-    model = tv.VGG(tv.vgg.make_layers(tv.vgg.cfgs["A"], batch_norm=norm), num_classes=4, init_weights=False)
-    model.classifier[0], model.classifier[3], model.classifier[6] = (
-        nn.Linear(25088, 64),
-        nn.Linear(64, 64),
-        nn.Linear(64, 4),
-    )
-    return model
+    """torchvision's VGG-11, narrow; the classifier of the usual width would take most of the time."""
+    with torch.device("meta"):
+        model = tv.VGG(tv.vgg.make_layers(tv.vgg.cfgs["A"], batch_norm=norm), num_classes=10, init_weights=False)
+    return narrowed(model, share=8)
 
 
 OWN = ("resnet20", "resnet56", "darknet19", "darknet53")  # for 32 pixels
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "vgg11": lambda: vgg11(norm=False),
     "vgg11_bn": lambda: vgg11(norm=True),
-    "resnet18": torchvision("resnet18"),
-    "resnet50": torchvision("resnet50"),
+    "resnet18": narrow("resnet18"),
+    "resnet50": narrow("resnet50"),
     "resnext": residual(Bottleneck, groups=32, width_per_group=4),
-    "wide_resnet": residual(Bottleneck, width_per_group=128),
+    "wide_resnet": lambda: narrowed(residual(Bottleneck, width_per_group=128)()),
     "squeezenet1_0": torchvision("squeezenet1_0"),
     "squeezenet1_1": torchvision("squeezenet1_1"),
     "densenet121": torchvision("densenet121"),
@@ -96,8 +97,7 @@ def checked_audit(engine: LRP, images: Tensor) -> Audit:
 def test_the_default_composite_conserves_and_the_forward_pass_is_the_models(name: str) -> None:
     torch.manual_seed(0)
     model = randomize_batchnorm(NETWORKS[name]()).eval()
-    size = 32 if name in OWN else 64
-    images = torch.randn(2, 3, size, size)
+    images = torch.randn(2, 3, 32, 32)
     engine = LRP(model)
     audit = checked_audit(engine, images)
     assert {row.step for row in audit.rows} | {"input"} == set(engine.trace(images[:1]))
@@ -162,8 +162,8 @@ def test_trained_networks_conserve_on_real_images(composite: str, data_dir: obje
     squeezenet, resnet20 = tv.squeezenet1_0(weights=None), build_model("resnet20", num_classes=10, image_size=32)
     load_weights(squeezenet, weights_dir / "squeezenet1_0_deepcompression_torchvision.pth")
     load_weights(resnet20, next(weights_dir.glob("resnet20-*.th")))
-    for model, data in ((squeezenet, "imagenet"), (resnet20, "cifar10")):
-        images = real_images(data, data_dir, 4)
+    for model, data, count in ((squeezenet, "imagenet", 1), (resnet20, "cifar10", 4)):
+        images = real_images(data, data_dir, count)
         engine = LRP(model.eval(), composite)
         audit = checked_audit(engine, images)
         assert 0 <= audit.absorbed <= audit.start

@@ -2,11 +2,11 @@
 
 import pytest
 import torch
+from tests.slim import slim
 from torch import fx, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from relprop.errors import UserError
-from relprop.models import build_model
 from relprop.models.darknet import DARKNETS, DarkBlock, darknet
 from relprop.models.weights import pretrained
 
@@ -126,7 +126,7 @@ def test_weights_keep_the_size_of_the_signal_through_leaky_relus():
 @pytest.mark.parametrize("name", DARKNETS)
 def test_training_step_reaches_every_weight(name):
     torch.manual_seed(0)
-    model = build_model(name, num_classes=10, image_size=32)
+    model = slim(name, 32)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
     before = [p.detach().clone() for p in model.parameters()]
     loss = nn.functional.cross_entropy(model(torch.randn(4, 3, 32, 32)), torch.arange(4))
@@ -147,7 +147,7 @@ def test_darknet53_computes_what_timms_does():
     """timm's network has the same layers in the same order, but takes torch's default slope of 0.01 for LeakyReLU."""
     timm = pytest.importorskip("timm")
     torch.manual_seed(0)
-    theirs, ours, images = timm.create_model("darknet53"), darknet("darknet53", 1000, 96), torch.randn(2, 3, 96, 96)
+    theirs, ours, images = timm.create_model("darknet53"), darknet("darknet53", 1000, 65), torch.randn(2, 3, 65, 65)
     for module in theirs.modules():
         if isinstance(module, nn.LeakyReLU):
             module.negative_slope = 0.1

@@ -102,7 +102,7 @@ def test_trained_weights_classify_photographs(weights_dir, data_dir):
     """torchvision states 58 % on the validation images for its own weights; chance would be 0.1 %."""
     model = build_model("squeezenet1_0", num_classes=1000, image_size=224).eval()
     load_weights(model, weights_dir / "squeezenet1_0_deepcompression_torchvision.pth")
-    data = build_datamodule("imagenet", data_dir=data_dir, limit=60, batch_size=20)
+    data = build_datamodule("imagenet", data_dir=data_dir, limit=24, batch_size=12)
     with torch.no_grad():
         right = [
             model(data.on_after_batch_transfer(batch).images).argmax(1) == batch.labels

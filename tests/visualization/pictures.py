@@ -22,7 +22,7 @@ def random_heatmaps(count: int, height: int = 8, width: int = 8) -> Tensor:
 def text_boxes(figure: Figure) -> dict[str, Bbox]:
     """Where each visible text lies, in pixels from the bottom left."""
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()
+    figure.draw_without_rendering()
     hidden = {label for axes in figure.axes for axis in (axes.xaxis, axes.yaxis) for label in _labels_out_of_view(axis)}
     texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text() and text not in hidden]
     return {f"{text.get_text()} #{i}": text.get_window_extent(canvas.get_renderer()) for i, text in enumerate(texts)}
