@@ -16,7 +16,7 @@ def test_quickstart(tmp_path: Path) -> None:
     """The README's first command, in the environment that runs this test: at least 97 % on the test digits."""
     environment = {"VIRTUAL_ENV": sys.prefix, "COLUMNS": "120"}
     output = run(
-        "bash", str(ROOT / "exp.sh"), "quickstart", "images=40", f"output_dir={tmp_path}", cwd=tmp_path, **environment
+        "bash", str(ROOT / "exp.sh"), "quickstart", "images=20", f"output_dir={tmp_path}", cwd=tmp_path, **environment
     )
     training = json.loads(only(tmp_path, "train/*/summary.json").read_text())
     assert training["n"] == 360
