@@ -88,6 +88,22 @@ REFUSED = [
         "images=10 dataset.per_class=2",
         "images=10 and dataset.per_class=2 contradict; leave one of them out",
     ),
+    ("train", "replace_head=true", "replace_head=true: random weights have no head to replace; leave it out, or say"),
+    ("train", "+trainer.max_steps=9", r"trainer.max_steps=9: a training has whole epochs, .*; say dataset.epochs=N"),
+    (
+        "train",
+        "+trainer.limit_val_batches=0",
+        "trainer.limit_val_batches=0: a training keeps the weights",
+    ),
+    ("train", "+trainer.limit_test_batches=0", "trainer.limit_test_batches=0: a training keeps the weights"),
+    ("train", "+trainer.accumulate_grad_batches=0", "trainer.accumulate_grad_batches=0 is not valid; it takes a whole"),
+    ("train", "+trainer.max_time=5", "trainer.max_time=5 is not valid; choose one of: days:hours:minutes:seconds"),
+    (  # null is valid where an experiment says something
+        "train",
+        "experiment=otsuki2024_cub weights=null replace_head=false trainer.gradient_clip_val=null ckpt=my.ckpt",
+        "ckpt=my.ckpt is not valid for training",
+    ),
+    ("precision", "composite=epsilon", "runs=null is not valid; name the folders of finished trainings"),
     ("benchmark", "repeats=many", "repeats=many is not valid; it takes a whole number of at least 1"),
     ("benchmark", "threads=0", "threads=0 is not valid; it takes a whole number of at least 1 or null"),
 ]

@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from scipy.stats import spearmanr
 
 from relprop import LRP
+from relprop.comparison.trainings import read_trainings
 from relprop.errors import UserError
 from relprop.experiment.building import build_data, options_of, plain
 from relprop.experiment.precision import between_seeds, compare_precisions, spread, to_same_seed
@@ -72,6 +73,10 @@ def asked(folder: Path, runs: list[Path], *words: str) -> DictConfig:
     return composed("precision", folder, f"runs=[{named}]", f"run_dir={folder}/out", f"images={IMAGES}", *words)
 
 
+def compare(config: DictConfig) -> None:
+    compare_precisions(read_trainings(config.runs), config)
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("runs")
@@ -82,7 +87,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 @pytest.fixture(scope="module")
 def table(runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("table")
-    compare_precisions(asked(folder, runs, "batch_size=4"))
+    compare(asked(folder, runs, "batch_size=4"))
     return folder / "out"
 
 
@@ -160,7 +165,7 @@ def test_a_format_that_became_another_is_left_out(tmp_path: Path, runs: list[Pat
     """16-mixed on a CPU is bf16-mixed; it must not count as either. What one seed does not have is absent."""
     replaced = trained(tmp_path, "16-mixed", 0)
     only = [run for run in runs if run.parent.name == "32-true" and run.name == "seed0"]
-    compare_precisions(asked(tmp_path, [replaced, *only]))
+    compare(asked(tmp_path, [replaced, *only]))
     rows = read(tmp_path / "out")
     assert list(rows) == ["32-true", "16-mixed"]
     assert rows["32-true"]["test accuracy [%] std"] == ""
@@ -171,7 +176,7 @@ def test_images_are_the_comparisons_and_formats_the_trainings(tmp_path: Path, mo
     """Whatever images the trainings were tested on, and however slow the comparing machine is at bfloat16."""
     monkeypatch.setattr("relprop.training.precision._multiplies_bfloat16", lambda: False)
     run = trained(tmp_path, "32-true", 0, **{"dataset.per_class": 3})
-    compare_precisions(asked(tmp_path, [run], "composite=epsilon"))
+    compare(asked(tmp_path, [run], "composite=epsilon"))
     assert list(read(tmp_path / "out")) == ["32-true", "16-mixed"]
     written = json.loads((tmp_path / "out" / "precision.json").read_text())
     assert (written["images"], written["composite"]) == (IMAGES, "epsilon")
@@ -196,23 +201,23 @@ def test_trainings_that_cannot_be_compared_are_refused(tmp_path: Path, runs: lis
     with pytest.raises(
         UserError, match=r"has dataset.epochs=12, .* dataset.epochs=5; compare trainings that differ in"
     ):
-        compare_precisions(asked(tmp_path, [runs[0], longer]))
+        compare(asked(tmp_path, [runs[0], longer]))
     again = trained(tmp_path / "b", *("32-true", 0))
     with pytest.raises(UserError, match=r"both have trainer.precision=32-true and seed=0; name one of them"):
-        compare_precisions(asked(tmp_path, [*runs, again]))
+        compare(asked(tmp_path, [*runs, again]))
     (longer / "summary.json").unlink()
     with pytest.raises(UserError, match=f"has no summary.json; .*ckpt=last run_dir={longer}"):
-        compare_precisions(asked(tmp_path, [longer]))
+        compare(asked(tmp_path, [longer]))
     with pytest.raises(UserError, match="there is no folder nowhere; give the folder of a run of train.py"):
-        compare_precisions(asked(tmp_path, [Path("nowhere")]))
+        compare(asked(tmp_path, [Path("nowhere")]))
     with pytest.raises(UserError, match="runs=null is not valid; name the folders of finished trainings"):
-        compare_precisions(composed("precision", tmp_path))
+        compare(composed("precision", tmp_path))
     (again / "summary.json").write_text("{")
     with pytest.raises(UserError, match="is damaged"):
-        compare_precisions(asked(tmp_path, [again]))
+        compare(asked(tmp_path, [again]))
     (again / "summary.json").write_text("{}")
     with pytest.raises(UserError, match="has no dataset and no model"):
-        compare_precisions(asked(tmp_path, [again]))
+        compare(asked(tmp_path, [again]))
 
 
 @pytest.mark.parametrize("gpu", [False, True])

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from relprop.checkpoints import load_network
 from relprop.choices import CHOICES
-from relprop.comparison.trainings import Training, read_trainings
+from relprop.comparison.trainings import Training
 from relprop.data import ImageDataModule
 from relprop.data.files import with_progress
 from relprop.experiment.building import build_data, options_of
@@ -41,15 +41,13 @@ COLUMNS = (
 Maps: TypeAlias = Mapping[tuple[str, int], Tensor]
 
 
-def compare_precisions(config: DictConfig) -> None:
-    """Compare the trainings `config.runs` by number format, on the screen and in `config.run_dir`.
+def compare_precisions(trainings: Sequence[Training], config: DictConfig) -> None:
+    """Compare trainings by number format, on the screen and in `config.run_dir`.
 
     Writes `precision.md`, `precision.csv`, `precision.tex` and, with every single value, `precision.json`. A training
-    in another format than the one asked for, which its device does not have, is named and left out. Raises `UserError`
-    if the trainings are not comparable.
+    in another format than the one asked for, which its device does not have, is named and left out.
     """
     origin = provenance()
-    trainings = read_trainings(config.runs)
     done = [training for training in trainings if training.summary["precision"] == training.precision]
     maps = explained(done, config) if done else {}
     between, to_reference = between_seeds(maps), to_same_seed(maps)
