@@ -43,13 +43,10 @@ class ImageDataModule(L.LightningDataModule, ABC):
     """
 
     name: str
-    class_names: tuple[str, ...]
     image_size: int  # side in pixels
     mean: tuple[float, float, float]  # per channel, of images in [0,1]
     std: tuple[float, float, float]
     any_size = False  # whether images are cut to what `image_size` is given; else they have one size
-    lazy = False  # whether image files are read batch by batch
-    draws_per_image = 0  # how many random numbers `augment` takes
 
     def __init__(
         self,
@@ -79,6 +76,21 @@ class ImageDataModule(L.LightningDataModule, ABC):
         self._used: list[int] | None = None
         self._served: list[int] | None = None
         self._draws: tuple[int, Tensor] | None = None  # of an epoch
+
+    @property
+    @abstractmethod
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes, by label."""
+
+    @property
+    def lazy(self) -> bool:
+        """Whether image files are read batch by batch."""
+        return False
+
+    @property
+    def draws_per_image(self) -> int:
+        """How many random numbers `augment` takes."""
+        return 0
 
     @property
     def num_classes(self) -> int:

@@ -11,8 +11,7 @@ from relprop.data.augment import random_crop, random_flip
 from relprop.data.base import IMAGENET_MEAN, IMAGENET_STD, ImageDataModule, Split
 from relprop.data.files import class_files, read_rgb, visible, with_progress
 from relprop.data.images import ImageSet
-from relprop.data.memory import TensorImages
-from relprop.data.subset import last_tenth
+from relprop.data.memory import TensorImages, train_and_val
 from relprop.errors import UserError
 from relprop.folders import CIFAR10_LAYOUT, require_folders
 
@@ -48,11 +47,7 @@ class Cifar10(ImageDataModule):
             images, labels = _download(self.data_dir, train=part == "train")
         if part == "test":
             return {"test": TensorImages(images, labels)}
-        held_out = last_tenth(labels)
-        return {
-            "train": TensorImages(images[~held_out], labels[~held_out]),
-            "val": TensorImages(images[held_out], labels[held_out]),
-        }
+        return train_and_val(images, labels)
 
     def augment(self, images: Tensor, draws: Tensor) -> Tensor:
         """As He et al. 2015 §4.2: shifted by up to 4 pixels over zeros, and mirrored half of the time."""

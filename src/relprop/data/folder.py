@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -28,25 +29,15 @@ class Folder(SmallPhotoDataModule):
 
     name = "folder"
 
-    def __init__(
-        self,
-        data_dir: str | Path = "data",
-        batch_size: int = 128,
-        num_workers: int = 0,
-        seed: int = 0,
-        limit: int | None = None,
-        per_class: int | None = None,
-        image_size: int | None = None,
-        path: str | Path | None = None,
-    ) -> None:
-        super().__init__(data_dir, batch_size, num_workers, seed, limit, per_class, image_size)
+    def __init__(self, path: str | Path | None = None, **options: Any) -> None:
+        super().__init__(**options)
         if path is None:
             raise UserError(f"dataset=folder needs dataset.path=PATH, a folder of images: {_LAYOUTS}")
         self.path = Path(path).expanduser()
         self._classes: tuple[str, ...] | None = None
 
     @property
-    def class_names(self) -> tuple[str, ...]:  # type: ignore[override]
+    def class_names(self) -> tuple[str, ...]:
         """The names of the class folders, sorted. Raises `UserError` if there are not two or more."""
         if self._classes is None:
             self._classes = _classes(self.path / "train" if "train" in _parts(self.path) else self.path)

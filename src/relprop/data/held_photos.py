@@ -69,13 +69,13 @@ class SmallPhotoDataModule(PhotoDataModule):
         return self._listings
 
     @property
-    def lazy(self) -> bool:  # type: ignore[override]
+    def lazy(self) -> bool:
         """Whether the data set is too large for the memory that it may take."""
         files = sum(len(listing.names) for listing in self.listings.values())
         return files * 3 * stored_side(self.image_size) ** 2 > MOST_BYTES
 
     @property
-    def draws_per_image(self) -> int:  # type: ignore[override]
+    def draws_per_image(self) -> int:
         """One for the mirror; four for the part if that is cut out on the device."""
         return 1 if self.lazy else 5
 

@@ -1,9 +1,12 @@
 """Images held in memory."""
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
 from relprop.data.images import Batch, ImageSet
+from relprop.data.subset import last_tenth
 
 
 class TensorImages(ImageSet):
@@ -16,3 +19,12 @@ class TensorImages(ImageSet):
     def __getitems__(self, positions: list[int]) -> Batch:
         indices = torch.tensor(positions)
         return Batch(self.images[indices].expand(-1, 3, -1, -1), self.labels[indices], indices)
+
+
+def train_and_val(images: Tensor, labels: Tensor) -> dict[Literal["train", "val", "test"], ImageSet]:
+    """Training images, and the last tenth of each class of them for validation."""
+    held_out = last_tenth(labels)
+    return {
+        "train": TensorImages(images[~held_out], labels[~held_out]),
+        "val": TensorImages(images[held_out], labels[held_out]),
+    }

@@ -13,8 +13,7 @@ from torchvision import datasets
 from relprop.data.augment import random_crop
 from relprop.data.base import ImageDataModule, Split
 from relprop.data.images import ImageSet
-from relprop.data.memory import TensorImages
-from relprop.data.subset import last_tenth
+from relprop.data.memory import TensorImages, train_and_val
 from relprop.errors import UserError
 
 _FILES = {"train": "train", "test": "t10k"}
@@ -48,11 +47,7 @@ class Mnist(ImageDataModule):
         images, labels = _read(self.data_dir, "test" if split == "test" else "train")
         if split == "test":
             return {"test": TensorImages(images, labels)}
-        held_out = last_tenth(labels)
-        return {
-            "train": TensorImages(images[~held_out], labels[~held_out]),
-            "val": TensorImages(images[held_out], labels[held_out]),
-        }
+        return train_and_val(images, labels)
 
     def augment(self, images: Tensor, draws: Tensor) -> Tensor:
         """Shift each image by up to 2 pixels in each direction; no mirroring, since digits have a side."""

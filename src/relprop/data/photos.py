@@ -74,8 +74,16 @@ class PhotoDataModule(ImageDataModule):
     mean, std = IMAGENET_MEAN, IMAGENET_STD
     image_size = SIDE
     any_size = True
-    lazy = True
-    draws_per_image = 1
+
+    @property
+    def lazy(self) -> bool:
+        """Always: there are too many for the memory."""
+        return True
+
+    @property
+    def draws_per_image(self) -> int:
+        """One, for the mirror."""
+        return 1
 
     def augment(self, images: Tensor, draws: Tensor) -> Tensor:
         """Mirrored half of the time; the random cut is made when a file is read: a batch needs one size."""
