@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,12 @@ class Dies(Callback):
             raise RuntimeError("the power is out")
 
 
+def build_with(build: Any, dies: Dies, *parts: Any, **options: Any) -> L.Trainer:
+    """The trainer that `build` makes, with one more callback."""
+    *others, callbacks = parts
+    return build(*others, [*callbacks, dies], **options)
+
+
 def checkpoints(run: Path) -> dict[str, dict[str, Any]]:
     return {name: torch.load(run / name, weights_only=True) for name in (BEST, LAST)}
 
@@ -110,13 +117,12 @@ def test_it_comes_to_the_same_weights(
     recipe: str, places: list[tuple[str, int]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ended within an epoch, in a validation, between two epochs, and when only the test is left."""
-    words, build = (*WORDS, *RECIPES[recipe]), training.build_trainer
+    words = (*WORDS, *RECIPES[recipe])
     train(composed("train", tmp_path, *words))
     for number, place in enumerate(places):
         folder = tmp_path / str(number)
-        dies = Dies(*place)
         with monkeypatch.context() as patch:
-            patch.setattr(training, "build_trainer", lambda c, f, g, calls, **o: build(c, f, g, [*calls, dies], **o))  # noqa: B023
+            patch.setattr(training, "build_trainer", partial(build_with, training.build_trainer, Dies(*place)))
             with pytest.raises(RuntimeError, match="the power is out"):
                 train(composed("train", folder, *words))
         train(unfinished.continued(composed("train", folder, "ckpt=last"), ["ckpt=last"]), continues=True)

@@ -105,18 +105,23 @@ def _chosen_defaults(folder: Path, name: str) -> DictConfig:
 
 
 def leaves(config: DictConfig) -> dict[str, Any]:
-    """Values by dotted key, interpolations resolved."""
+    """Values by dotted key, interpolations resolved; groups of nothing are left out."""
+    container = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(container, dict)
+    return {key: value for key, value in flatten(container).items() if value != {}}
 
-    def flatten(node: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+
+def flatten(values: Mapping[Any, Any], separator: str = ".") -> dict[str, Any]:
+    """Values and empty groups of a nested mapping by their keys, joined by `separator`."""
+
+    def walk(node: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, Any]]:
         for key, value in node.items():
-            if isinstance(value, dict):
-                yield from flatten(value, f"{prefix}{key}.")
+            if isinstance(value, Mapping) and value:
+                yield from walk(value, f"{prefix}{key}{separator}")
             else:
                 yield f"{prefix}{key}", value
 
-    container = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(container, dict)
-    return dict(flatten({str(key): value for key, value in container.items()}, ""))
+    return dict(walk(values, ""))
 
 
 def _fits(value: Any, default: Any) -> bool:

@@ -4,7 +4,7 @@ import logging
 import netrc
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +13,7 @@ from typing import Any, Literal
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 from omegaconf import DictConfig, OmegaConf
 
+from relprop.config import flatten
 from relprop.enduring import EnduringLogger, describe
 from relprop.registry import create
 
@@ -44,15 +45,7 @@ def log_config(logger: Logger, config: DictConfig, provenance: Mapping[str, Any]
     """The whole composed config, seed included, with commit and versions, as hyper-parameters like `optimizer/lr`."""
     composed = OmegaConf.to_container(config, resolve=True)
     assert isinstance(composed, dict)
-    logger.log_hyperparams(dict(_flat({**composed, **provenance}, "")))
-
-
-def _flat(node: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, Any]]:
-    for key, value in node.items():
-        if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{prefix}{key}/")
-        else:
-            yield f"{prefix}{key}", value
+    logger.log_hyperparams(flatten({**composed, **provenance}, "/"))
 
 
 def _wandb(folder: Path, project: str) -> Callable[[], Logger]:

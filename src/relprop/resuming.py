@@ -4,7 +4,7 @@ import fcntl
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,17 +23,22 @@ NOTE, LOCK, ROWS, SUMMARY = "run.json", "run.lock", "results.jsonl", "summary.js
 
 def register_resolver() -> None:
     """`${unfinished_or:PARENT,NEW}`: the folder in PARENT that the command continues, PARENT/NEW if there is none."""
-    OmegaConf.register_new_resolver("unfinished_or", _folder, replace=True)
+    register_folder_resolver("unfinished_or", find_unfinished)
 
 
-def _folder(parent: str, new: str, *, _root_: DictConfig) -> str:
-    settled = OmegaConf.select(_root_, "hydra.runtime.output_dir")
-    if settled is not None:  # asked again, by then from within the run
-        return str(settled)
-    found = None
-    if OmegaConf.is_interpolation(_root_, "run_dir"):  # else the folder has been given by hand
-        found = find_unfinished(Path(parent), _root_)
-    return str(found or Path(parent) / new)
+def register_folder_resolver(name: str, find: Callable[[Path, DictConfig], Path | None]) -> None:
+    """`${name:PARENT,NEW}`: the folder that `find` gives for PARENT and the config, PARENT/NEW if it gives none."""
+
+    def folder(parent: str, new: str, *, _root_: DictConfig) -> str:
+        settled = OmegaConf.select(_root_, "hydra.runtime.output_dir")
+        if settled is not None:  # asked again, by then from within the run
+            return str(settled)
+        found = None
+        if OmegaConf.is_interpolation(_root_, "run_dir"):  # else the folder has been given by hand
+            found = find(Path(parent), _root_)
+        return str(found or Path(parent) / new)
+
+    OmegaConf.register_new_resolver(name, folder, replace=True)
 
 
 def find_unfinished(parent: Path, config: DictConfig) -> Path | None:

@@ -8,11 +8,11 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError  # type: ignore[import-untyped]
+from yaml import YAMLError
 
 from relprop.config import leaves
 from relprop.errors import UserError
-from relprop.resuming import NOTE, SUMMARY, describe, is_held, write_json
+from relprop.resuming import NOTE, SUMMARY, describe, is_held, register_folder_resolver, write_json
 from relprop.runs import BEST, CONFIG, LAST
 
 log = logging.getLogger(__name__)
@@ -25,20 +25,16 @@ FREE = (*PLACES, "logger", "trainer.enable_progress_bar")
 
 def register_resolver() -> None:
     """`${training_in:PARENT,NEW}`: the folder of the training that `ckpt=last` continues; else PARENT/NEW."""
-    OmegaConf.register_new_resolver("training_in", _folder, replace=True)
+    register_folder_resolver("training_in", _asked_for)
 
 
-def _folder(parent: str, new: str, *, _root_: DictConfig) -> str:
-    settled = OmegaConf.select(_root_, "hydra.runtime.output_dir")
-    if settled is not None:  # asked again, by then from within the run
-        return str(settled)
-    found = None
-    if _root_.ckpt == WORD and OmegaConf.is_interpolation(_root_, "run_dir"):  # else the folder has been given by hand
-        try:
-            found = find(_root_, [str(word) for word in _root_.hydra.overrides.task])
-        except OmegaConfBaseException:  # whatever is wrong with the config is said by those who use it
-            found = None
-    return str(found or Path(parent) / new)
+def _asked_for(parent: Path, config: DictConfig) -> Path | None:
+    if config.ckpt != WORD:
+        return None
+    try:
+        return find(config, [str(word) for word in config.hydra.overrides.task])
+    except OmegaConfBaseException:  # whatever is wrong with the config is said by those who use it
+        return None
 
 
 def asks_to_continue(config: DictConfig) -> bool:

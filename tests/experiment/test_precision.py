@@ -18,10 +18,9 @@ from scipy.stats import spearmanr
 from relprop import LRP
 from relprop.comparison.trainings import read_trainings
 from relprop.errors import UserError
-from relprop.experiment.building import build_data, options_of, plain
+from relprop.experiment.building import build_classifier, build_data
 from relprop.experiment.precision import between_seeds, compare_precisions, spread, to_same_seed
 from relprop.models import build_model
-from relprop.training import Classifier
 from tests.configs import SCRIPTS, composed
 
 SEEDS, IMAGES = (0, 1, 2), 10
@@ -36,15 +35,7 @@ def trained(folder: Path, precision: str, seed: int, **changes: Any) -> Path:
     config = composed("train", folder, f"trainer.precision={precision}", f"seed={seed}", f"run_dir={run}", *words)
     data = build_data(config)
     torch.manual_seed(10 * seed + (precision != "32-true"))
-    classifier = Classifier(
-        dataset=data.name,
-        model=config.model.name,
-        class_names=list(data.class_names),
-        image_size=data.image_size,
-        optimizer=plain(config.optimizer),
-        scheduler=plain(config.scheduler),
-        model_options=options_of(config.model),
-    )
+    classifier = build_classifier(config, data)
     (run / "checkpoints").mkdir(parents=True)
     content = {"state_dict": classifier.state_dict(), "hyper_parameters": dict(classifier.hparams)}
     torch.save(content, run / "checkpoints" / "best.ckpt")

@@ -50,8 +50,8 @@ def test_killed_in_the_middle_it_is_the_one_before(call: str, tmp_path: Path, mo
     before = path.read_bytes()
     process = os.fork()
     if process == 0:
-        die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # noqa: E731
-        monkeypatch.setattr(os, "fsync", die) if call == "fsync" else monkeypatch.setattr(Path, "replace", die)
+        place = os if call == "fsync" else Path
+        monkeypatch.setattr(place, call, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
         save(path, {"weights": torch.zeros(6)})
         os._exit(0)
     assert os.WTERMSIG(os.waitpid(process, 0)[1]) == signal.SIGKILL

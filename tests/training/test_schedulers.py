@@ -101,7 +101,7 @@ def test_plateau_falls_by_the_validation_loss() -> None:
     (plateau,) = build_schedulers(optimizer, "plateau", 10, factor=0.5, patience=1)
     found = []
     for loss in (3.0, 2.0, 2.0, 2.1, 2.0, 2.0, 1.0):
-        plateau.step(loss)  # type: ignore[arg-type]
+        plateau.step(loss)
         found.append(optimizer.param_groups[0]["lr"])
     assert found == [1, 1, 1, 0.5, 0.5, 0.25, 0.25]
 
@@ -112,7 +112,7 @@ def test_plateau_lowers_a_small_rate_too(rate: float) -> None:
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=rate)
     (plateau,) = build_schedulers(optimizer, "plateau", 10, factor=0.5, patience=0)
     for _ in range(2):
-        plateau.step(1.0)  # type: ignore[arg-type]
+        plateau.step(1.0)
     assert optimizer.param_groups[0]["lr"] == 0.5 * rate
 
 

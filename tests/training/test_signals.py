@@ -34,7 +34,7 @@ def test_sigterm_does_throughout_what_it_did_before(trial: int) -> None:
     try:
         sees = Sees()
         trainer = fit(classifier(), OwnSignals(), sees, num_sanity_val_steps=trial)
-        trainer.test(trainer.lightning_module, trainer.datamodule, verbose=False)  # type: ignore[attr-defined]
+        trainer.test(trainer.lightning_module, trainer.datamodule, verbose=False)
         assert sees.seen == {mine}
         assert signal.getsignal(signal.SIGTERM) is mine
     finally:

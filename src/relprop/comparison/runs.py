@@ -11,6 +11,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from relprop.config import flatten
 from relprop.errors import UserError
 from relprop.resuming import ROWS, SUMMARY
 from relprop.runs import CONFIG
@@ -102,18 +103,10 @@ def _parse(text: str, place: str, keys: Sequence[str]) -> dict[str, Any]:
 def _read_settings(path: Path) -> dict[str, Any]:
     """Values of the composed config by dotted key."""
     config = OmegaConf.to_container(OmegaConf.load(path), resolve=True) if path.is_file() else None
-    settings = dict(_leaves(config, "")) if isinstance(config, dict) else {}
+    settings = flatten(config) if isinstance(config, dict) else {}
     if "method.name" not in settings:
         raise UserError(f"{path} is missing or names no method; give the folder of a run of visualize.py")
     return settings
-
-
-def _leaves(node: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, Any]]:
-    for key, value in node.items():
-        if isinstance(value, dict) and value:
-            yield from _leaves(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _of(groups: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:

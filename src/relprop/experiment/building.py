@@ -3,6 +3,7 @@
 import inspect
 import logging
 import warnings
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from relprop.metrics import METRICS, HeatmapMetric, get_metric
 from relprop.processes import first, launcher, refuse_other_count
 from relprop.registry import choose
 from relprop.runs import CONFIG
-from relprop.training import resolve_precision
+from relprop.training import Classifier, resolve_precision
+from relprop.training.recipe import Recipe
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +47,25 @@ def build_data(config: DictConfig, **changes: Any) -> ImageDataModule:
     """The data set, `changes` to its options made."""
     options = {key: value for key, value in plain(config.dataset).items() if key != "epochs"}
     return build_datamodule(**{**options, "seed": config.seed, **changes})
+
+
+def build_classifier(config: DictConfig, data: ImageDataModule) -> Classifier:
+    """The network that the config trains, with its optimizer, schedule and recipe."""
+    return Classifier(
+        dataset=data.name,
+        model=config.model.name,
+        class_names=list(data.class_names),
+        image_size=data.image_size,
+        optimizer=plain(config.optimizer),
+        scheduler=plain(config.scheduler),
+        model_options=options_of(config.model),
+        recipe=recipe_of(config),
+    )
+
+
+def recipe_of(config: DictConfig) -> dict[str, Any]:
+    """What the config says beside optimizer and schedule."""
+    return {field.name: config[field.name] for field in fields(Recipe)}
 
 
 def build_logger_for(config: DictConfig, folder: Path) -> Logger | None:

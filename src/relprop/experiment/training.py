@@ -4,7 +4,6 @@ import logging
 import time
 import warnings
 from contextlib import nullcontext
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,15 @@ from omegaconf import DictConfig, OmegaConf
 
 from relprop import unfinished
 from relprop.callbacks.timing import Timing
-from relprop.data import ImageDataModule
-from relprop.experiment.building import build_data, build_logger_for, build_trainer, options_of, plain, start
+from relprop.experiment.building import (
+    build_classifier,
+    build_data,
+    build_logger_for,
+    build_trainer,
+    plain,
+    recipe_of,
+    start,
+)
 from relprop.loggers import close, log_config
 from relprop.models.weights import IMAGENET, load_imagenet_weights, load_weights
 from relprop.processes import first
@@ -30,7 +36,7 @@ from relprop.training.continuing import Continuing
 from relprop.training.finite import DivergedError, StopAtNaN
 from relprop.training.keeping import KeepLastAndBest
 from relprop.training.origin import Origin
-from relprop.training.recipe import MONITOR, Recipe
+from relprop.training.recipe import MONITOR
 from relprop.training.seeded_steps import SeededSteps
 from relprop.training.signals import OwnSignals
 
@@ -75,7 +81,7 @@ def _train(folder: Path, config: DictConfig, last: Path | None) -> dict[str, Any
     """The summary of a training; `last` is the checkpoint that it continues from, if that was written yet."""
     origin = provenance()
     data = build_data(config)
-    classifier = _classifier(config, data)
+    classifier = build_classifier(config, data)
     continues = last is not None and last.exists()
     if config.weights is not None and not continues:
         _start_from(config, classifier)
@@ -103,7 +109,7 @@ def _train(folder: Path, config: DictConfig, last: Path | None) -> dict[str, Any
         "precision": trainer.precision,
         "optimizer": plain(config.optimizer),
         "scheduler": plain(config.scheduler),
-        "recipe": _recipe(config),
+        "recipe": recipe_of(config),
         **timing.summary,
         "n": data.test_size,
         **{name.replace("/", "_"): value for name, value in scores.items()},
@@ -111,19 +117,6 @@ def _train(folder: Path, config: DictConfig, last: Path | None) -> dict[str, Any
         "device": device_name(trainer.strategy.root_device),
         **origin,
     }
-
-
-def _classifier(config: DictConfig, data: ImageDataModule) -> Classifier:
-    return Classifier(
-        dataset=data.name,
-        model=config.model.name,
-        class_names=list(data.class_names),
-        image_size=data.image_size,
-        optimizer=plain(config.optimizer),
-        scheduler=plain(config.scheduler),
-        model_options=options_of(config.model),
-        recipe=_recipe(config),
-    )
 
 
 def _start_from(config: DictConfig, classifier: Classifier) -> None:
@@ -142,10 +135,6 @@ def _trainer(folder: Path, config: DictConfig, callbacks: list[Callback]) -> L.T
     logger = build_logger_for(config, folder)
     rates = [LearningRateMonitor()] if logger else []
     return build_trainer(config, folder, logger, [*steady, *rates, *callbacks], plugins=[AtomicCheckpointIO()])
-
-
-def _recipe(config: DictConfig) -> dict[str, Any]:
-    return {field.name: config[field.name] for field in fields(Recipe)}
 
 
 def _settled(config: DictConfig, folder: Path) -> DictConfig:
