@@ -1,21 +1,14 @@
-import hashlib
-import tarfile
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from io import BytesIO
-
 import numpy as np
 import pytest
 import torch
 from lightning.fabric.utilities import move_data_to_device
 from PIL import Image
+from tests.data.small_cub import CLASSES, data_of, small_cub
 
-from relprop.data import build_datamodule, cub
+from relprop.data import build_datamodule
 from relprop.data.birds import BIRDS, PARTS
 from relprop.errors import UserError
 
-# Three classes of the 200, by number, each with 20 training images, every third one of the 30 being for the test.
-CLASSES = {3: "Sooty_Albatross", 22: "Chuck_will_Widow", 200: "Common_Yellowthroat"}
 # Of their training images those with the lowest SHA-256 of the seed, 0, a space, and their names below images/.
 HELD_OUT = ["0022", "0028", "0010", "0025", "0004", "0020"]
 OFFICIAL = {
@@ -29,41 +22,7 @@ OFFICIAL = {
 
 @pytest.fixture
 def folder(tmp_path):
-    """The official layout; red is the class's number, and a box's left and top are the image's number.
-
-    Part k is 10·k pixels to the right and below of that, and visible if k > image mod 15.
-    """
-    root = tmp_path / "CUB_200_2011"
-    lists = {
-        "images": [],
-        "image_class_labels": [],
-        "train_test_split": [],
-        "bounding_boxes": [],
-        "parts/part_locs": [],
-    }
-    (root / "parts").mkdir(parents=True)
-    for number, name in CLASSES.items():
-        bird = f"{number:03}.{name}"
-        (root / "images" / bird).mkdir(parents=True)
-        Image.new("RGB", (256, 256), (number, 0, 0)).save(png := BytesIO(), "png")
-        for i in range(30):
-            image = 1 + len(lists["images"])
-            (root / "images" / bird / f"{name}_{i:04}.png").write_bytes(png.getvalue())
-            lists["images"].append(f"{image} {bird}/{name}_{i:04}.png")
-            lists["image_class_labels"].append(f"{image} {number}")
-            lists["train_test_split"].append(f"{image} {int(i % 3 > 0)}")
-            lists["bounding_boxes"].append(f"{image} {image}.0 {image}.5 100.0 80.0")
-            for k in range(1, 16):
-                visible = k > image % 15
-                place = f"{image + 10 * k}.0 {image + 10 * k}.25" if visible else "0.0 0.0"
-                lists["parts/part_locs"].append(f"{image} {k} {place} {int(visible)}")
-    for name, lines in lists.items():
-        (root / f"{name}.txt").write_text("\n".join(lines) + "\n")
-    return root
-
-
-def data_of(folder, **options):
-    return build_datamodule("cub", data_dir=folder.parent, **options)
+    return small_cub(tmp_path / "CUB_200_2011")
 
 
 def edit(path, old, new):
@@ -198,60 +157,6 @@ def test_training_images_are_mirrored_and_cut_by_chance(folder):
         images.epoch.fill_(epoch)
         cuts.append(images.__getitems__([0]).images)
     assert torch.equal(cuts[0], cuts[2]) and not torch.equal(cuts[0], cuts[1])
-
-
-def archive_of(folder):
-    with tarfile.open(fileobj=(buffer := BytesIO()), mode="w:gz") as tar:
-        tar.add(folder, "CUB_200_2011")
-    return buffer.getvalue()
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.server.asked.append(self.path)
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(self.server.content)
-
-    def log_message(self, *args):
-        """Say nothing."""
-
-
-@pytest.fixture
-def server(folder, monkeypatch):
-    """Has the data set, as the official server does; the path of the address and the checksum are made to fit."""
-    monkeypatch.setenv("no_proxy", "*")
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as started:
-        started.asked, started.content = [], archive_of(folder)
-        monkeypatch.setattr(cub, "CUB_URL", f"http://127.0.0.1:{started.server_port}/{cub.CUB_URL.rpartition('/')[2]}")
-        monkeypatch.setattr(cub, "_MD5", hashlib.md5(started.content).hexdigest())
-        threading.Thread(target=started.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        yield started
-        started.shutdown()
-
-
-@pytest.mark.parametrize("ask", [lambda data: data.setup("test"), lambda data: data.split("val")])
-def test_missing_data_set_is_downloaded_once(folder, server, tmp_path, ask):
-    data = build_datamodule("cub", data_dir=tmp_path / "new")
-    data.prepare_data()  # as a trainer does, before setup
-    ask(data)
-    ask(build_datamodule("cub", data_dir=tmp_path / "new"))
-    assert server.asked == ["/CUB_200_2011.tgz"]
-    assert data.split("test").names.tolist() == data_of(folder).split("test").names.tolist()
-    assert [path.name for path in (tmp_path / "new").iterdir()] == ["CUB_200_2011"]
-
-
-def test_whoever_asks_first_downloads(server, tmp_path):
-    build_datamodule("cub", data_dir=tmp_path / "new").setup("test")  # without a trainer
-    assert server.asked == ["/CUB_200_2011.tgz"]
-
-
-def test_data_set_out_of_reach_says_where_to_get_it(tmp_path, monkeypatch):
-    assert cub.CUB_URL == "https://data.caltech.edu/records/65de6-vp158/files/CUB_200_2011.tgz"
-    monkeypatch.setattr(cub, "CUB_URL", "http://127.0.0.1:1/CUB_200_2011.tgz")
-    where = rf"made from {cub.CUB_URL} .* put it at {tmp_path}/CUB_200_2011\.tgz"
-    with pytest.raises(UserError, match=rf"^{tmp_path}/CUB_200_2011 is missing, .*{where}\.$"):
-        build_datamodule("cub", data_dir=tmp_path).setup("test")
 
 
 def test_missing_image_and_missing_class_are_named(folder):

@@ -1,111 +1,22 @@
 """Downloads from a real server on this machine, which breaks off, ignores ranges, or gives something else."""
 
-import hashlib
-import io
 import re
-import subprocess
-import sys
 import tarfile
-import threading
-import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
+from tests.data.serving import FILES, archive_of, assert_whole, fetch, md5, serving
 
 from relprop.data import download
 from relprop.data.download import fetch_archive
 from relprop.errors import UserError
-
-FILES = {"birds/a.txt": b"first" * 9, "birds/sub/b.bin": bytes(range(256)) * 2000, "attributes.txt": b"left out"}
-
-
-class Server(ThreadingHTTPServer):
-    """Gives `content` at /birds.tgz; `ends` are how many bytes each next answer gives before the connection ends."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.content = b""
-        self.ends: list[int] = []
-        self.knows_ranges = True
-        self.shift = 0  # an answer begins that much before what was asked for
-        self.pause = 0.0  # seconds before each 16 kB
-        self.ranges: list[str | None] = []  # what was asked for
-        self.url = f"http://127.0.0.1:{self.server_port}/birds.tgz"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        asked = self.headers.get("Range")
-        self.server.ranges.append(asked)
-        if self.path == "/moved.tgz":
-            self.send_response(302)
-            self.send_header("Location", "/birds.tgz")
-            self.end_headers()
-            return
-        if self.path != "/birds.tgz":
-            self.send_error(404)
-            return
-        content, start = self.server.content, 0
-        if asked and self.server.knows_ranges:
-            start = int(re.fullmatch(r"bytes=(\d+)-", asked)[1]) - self.server.shift
-            if start >= len(content):
-                self.send_error(416)
-                return
-            self.send_response(206)
-            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
-        else:
-            self.send_response(200)
-        self.send_header("Content-Length", str(len(content) - start))
-        self.end_headers()
-        end = start + self.server.ends.pop(0) if self.server.ends else len(content)
-        for first in range(start, min(end, len(content)), 1 << 14):
-            time.sleep(self.server.pause)
-            self.wfile.write(content[first : min(first + (1 << 14), end)])
-
-    def log_message(self, *args: object) -> None:
-        """Say nothing."""
 
 
 @pytest.fixture
 def server(monkeypatch):
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.setattr(download, "PAUSES", (0, 0))
-    with Server() as started:
-        started.content = archive_of(FILES)
-        threading.Thread(target=started.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    with serving() as started:
         yield started
-        started.shutdown()
-
-
-def archive_of(files: dict[str, bytes | tarfile.TarInfo]) -> bytes:
-    with tarfile.open(fileobj=(buffer := io.BytesIO()), mode="w:gz", compresslevel=0) as tar:
-        for name, content in files.items():
-            if isinstance(content, tarfile.TarInfo):
-                tar.addfile(content)
-                continue
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
-    return buffer.getvalue()
-
-
-def md5(content: bytes) -> str:
-    return hashlib.md5(content).hexdigest()
-
-
-def fetch(server: Server, folder: Path) -> None:
-    fetch_archive(server.url, md5(server.content), folder)
-
-
-def assert_whole(folder: Path) -> None:
-    found = {str(path.relative_to(folder.parent)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    assert found == {name: content for name, content in FILES.items() if name.startswith("birds/")}
-    assert list(folder.parent.iterdir()) == [folder]  # neither the archive nor anything half made
 
 
 def test_archive_becomes_its_folder_and_nothing_else(server, tmp_path):
@@ -246,75 +157,3 @@ def test_folder_that_may_not_be_written_to_is_named(server, tmp_path):
     with pytest.raises(UserError, match=rf": '{tmp_path}/file'\); give a data_dir that may be written to\.$"):
         fetch(server, tmp_path / "file" / "birds")
     assert server.ranges == []
-
-
-# A limit on the size of files stands for a full disk: writing ends with an OSError in either case.
-FULL_DISK = """
-import resource, signal
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
-"""
-FETCH = """
-import importlib.util, sys
-from pathlib import Path
-spec = importlib.util.spec_from_file_location("download", sys.argv[4])  # without its package, which imports torch
-spec.loader.exec_module(download := importlib.util.module_from_spec(spec))
-download.fetch_archive(sys.argv[1], sys.argv[2], Path(sys.argv[3]))
-"""
-
-
-def start(server: Server, folder: Path, before: str = "") -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", before + FETCH, server.url, md5(server.content), str(folder), download.__file__]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-
-
-def test_full_disk_says_so_and_keeps_what_came(server, tmp_path):
-    assert len(server.content) > 200_000
-    _, error = start(server, tmp_path / "birds", FULL_DISK).communicate()
-    assert "File too large); free some space and start again, or give another data_dir." in error
-    assert (tmp_path / "birds.tgz.part").read_bytes() == server.content[:200_000]
-    fetch(server, tmp_path / "birds")
-    assert_whole(tmp_path / "birds")
-
-
-def test_killed_while_downloading(server, tmp_path):
-    server.pause = 0.02
-    process, part = start(server, tmp_path / "birds"), tmp_path / "birds.tgz.part"
-    wait_until(lambda: part.exists() and part.stat().st_size > 50_000)
-    process.kill()
-    process.communicate()
-    assert list(tmp_path.iterdir()) == [part]
-    server.pause = 0
-    fetch(server, tmp_path / "birds")
-    assert_whole(tmp_path / "birds")
-    assert len(server.ranges) == 2 and server.ranges[1].startswith("bytes=")
-
-
-def test_killed_while_unpacking(server, tmp_path):
-    server.content = archive_of({f"birds/{i}": b"x" * i for i in range(1_000)})
-    process, beside = start(server, tmp_path / "birds"), tmp_path / ".birds.part" / "birds"
-    wait_until(lambda: (beside / "10").exists())
-    process.kill()
-    process.communicate()
-    assert not (tmp_path / "birds").exists()
-    (beside / "of an earlier run").touch()
-    fetch(server, tmp_path / "birds")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["birds"]
-    assert {path.name: path.stat().st_size for path in (tmp_path / "birds").iterdir()} == {
-        str(i): i for i in range(1_000)
-    }
-
-
-def test_of_several_processes_one_downloads(server, tmp_path):
-    server.pause = 0.01
-    processes = [start(server, tmp_path / "birds") for _ in range(3)]
-    assert [process.communicate()[1].count("Error") for process in processes] == [0, 0, 0]
-    assert_whole(tmp_path / "birds")
-    assert server.ranges == [None]
-
-
-def wait_until(condition) -> None:
-    end = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.001)
