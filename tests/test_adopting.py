@@ -98,6 +98,13 @@ def test_a_checkpoint_says_where_it_comes_from(moved: Path) -> None:
     assert torch.load(moved, weights_only=True)["hyper_parameters"]["class_names"] == list("0123456789")
 
 
+@pytest.mark.parametrize("config", ["{", "- 1", "model: {name: vgg11}", "a: ${"])
+def test_a_checkpoint_whose_config_means_nothing_says_nothing(config: str, moved: Path, tmp_path: Path) -> None:
+    content = torch.load(moved, weights_only=True)
+    torch.save({**content, "relprop": {"config": config}}, tmp_path / "odd.ckpt")
+    assert trained_config(tmp_path / "odd.ckpt") is None
+
+
 def test_a_checkpoint_of_an_earlier_version_says_less_and_loads(moved: Path, tmp_path: Path) -> None:
     content = torch.load(moved, weights_only=True)
     del content["relprop"], content["hyper_parameters"]["recipe"]

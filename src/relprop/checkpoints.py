@@ -6,7 +6,9 @@ from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from torch import nn
+from yaml import YAMLError
 
 from relprop.data import ImageDataModule
 from relprop.errors import UserError
@@ -45,8 +47,11 @@ def trained_config(checkpoint: Path) -> DictConfig | None:
     origin = _content(checkpoint).get(KEY)
     if not isinstance(origin, Mapping) or not isinstance(origin.get("config"), str):
         return None
-    config = OmegaConf.create(origin["config"])
-    return config if isinstance(config, DictConfig) else None
+    try:
+        config = OmegaConf.create(origin["config"])
+    except (OmegaConfBaseException, YAMLError):  # somebody else's, or changed by hand
+        return None
+    return config if isinstance(config, DictConfig) and {"dataset", "model"} <= set(config) else None
 
 
 def _hyper_parameters(checkpoint: Path) -> Mapping[str, Any]:

@@ -11,8 +11,8 @@ from relprop.models.head import head_modules
 def parameter_groups(model: nn.Module, lr: float, weight_decay: float, head_lr: float | None) -> list[dict[str, Any]]:
     """The parameters in training in up to four groups with names of their own, for an optimizer.
 
-    Weights decay, norms and biases do not (He, T. et al. 2019, §3.1). The layers that depend on the number of classes
-    have the learning rate `head_lr`, if there is one, all others `lr`.
+    Weight decay acts on weights, not on norms and biases (He, T. et al. 2019, §3.1). The layers that depend on the
+    number of classes have the learning rate `head_lr`, if there is one, all others `lr`.
     """
     heads = tuple(head_modules(model)) if head_lr is not None else ()
     groups: Mapping[str, dict[str, Any]] = {
