@@ -4,6 +4,7 @@ import re
 from bisect import bisect
 from collections.abc import Sequence
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,13 @@ def save_figure(figure: Figure, path: str | Path) -> None:
     path = check_png(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     _canvas(figure).print_png(path, metadata={"Software": None})  # no name and version of matplotlib's in the bytes
+
+
+def figure_to_png(figure: Figure) -> bytes:
+    """What `save_figure` writes."""
+    file = BytesIO()
+    _canvas(figure).print_png(file, metadata={"Software": None})
+    return file.getvalue()
 
 
 def check_png(path: str | Path) -> Path:

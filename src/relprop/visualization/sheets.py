@@ -70,13 +70,16 @@ def images_left_out(shown: int, given: int) -> list[str]:
 
 def draw_picture(figure: Figure, left: float, top: float, size: tuple[int, int], picture: Tensor, name: str) -> None:
     """A picture (3,H,W) in [0,1], framed, `size` (height, width) in pixels, on axes called `name`."""
-    # Enlarged pixels keep their edges; reduced ones are averaged, where "nearest" would drop every other one.
-    interpolation = "nearest" if size[0] >= picture.shape[1] else "hanning"
     axes = add_axes(figure, left, top, size[1], size[0])
     axes.set_label(name)
-    axes.imshow(picture.movedim(0, -1).numpy(), interpolation=interpolation, aspect="auto")
+    axes.imshow(picture.movedim(0, -1).numpy(), interpolation=interpolation(size[0], picture), aspect="auto")
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set(linewidth=0.4, color=FRAME)  # a white sky would run into the page
+
+
+def interpolation(height: int, picture: Tensor) -> str:
+    """For a picture (3,H,W) drawn `height` pixels high: enlarged pixels keep their edges, reduced ones are averaged."""
+    return "nearest" if height >= picture.shape[1] else "hanning"
 
 
 def _draw_text(figure: Figure, grid: Grid, colours: Sequence[str]) -> None:
