@@ -7,9 +7,10 @@ import torch
 
 from relprop.data import build_datamodule
 from relprop.experiment.building import options_of
-from relprop.experiment.method import build_method
+from relprop.experiment.method import build_method, describe_method
 from relprop.explainers import get_explainer
 from relprop.models import build_model
+from relprop.postprocessing import build_pipeline
 from tests.configs import composed, options
 from tests.explainers.quick import QUICK
 
@@ -28,3 +29,25 @@ def test_a_name_is_all_that_a_method_takes(method: str, tmp_path: Path) -> None:
     statistics = {"mean": data.mean, "std": data.std} if hasattr(built.explainer, "mean") else {}
     defaults = get_explainer(method, network, **QUICK.get(method, {}), **statistics)
     assert torch.equal(built(batch.images, batch.labels), defaults(batch.images, batch.labels).sum(1))
+
+
+@pytest.mark.parametrize(
+    ("words", "described"),
+    [
+        ("composite=bermudez2022", "lrp composite=bermudez2022 skip=signed"),
+        (
+            "composite=bermudez2022 method.gamma=0.5 method.eps=0.1",
+            "lrp composite=bermudez2022 skip=signed gamma=0.5 eps=0.1",
+        ),
+        ("composite=bermudez2022 method.gamma=0", "lrp composite=bermudez2022 skip=signed gamma=0"),
+        (
+            "composite=epsilon method.eps=1e-3 reduction=max",
+            "lrp composite=epsilon skip=signed eps=0.001 reduction=max",
+        ),
+        ("method=rise method.masks=500 postprocess=[quantize]", "rise masks=500, quantize(levels=8)"),
+    ],
+)
+def test_a_method_is_described_by_what_is_not_its_default(words: str, described: str, tmp_path: Path) -> None:
+    config = composed("visualize", tmp_path, *words.split())
+    pipeline = build_pipeline(config.reduction, config.get("postprocess", {}))
+    assert describe_method(config, pipeline) == described

@@ -15,7 +15,9 @@ from torch import Tensor, nn
 from relprop.errors import UserError
 from relprop.explainers import EXPLAINERS, Explainer, get_explainer
 from relprop.explainers.lrp import LRPExplainer, takes_patterns
-from relprop.lrp import COMPOSITES, LRP, fit_patterns
+from relprop.lrp import COMPOSITES, LRP, At, Composite, OfKind, fit_patterns
+from relprop.lrp.presets import POOLING
+from relprop.lrp.rules import Epsilon, Gamma, ZBox
 from tests.explainers.quick import QUICK
 from tests.networks import Functional
 from tests.slim import slim
@@ -173,9 +175,9 @@ def test_gradient_is_the_slope_of_the_logit() -> None:
 
 
 def test_lrp_takes_all_options_of_the_engine_with_their_defaults() -> None:
-    """But for the composite, which is the one of the paper that the project began with."""
+    """But for the composite, which is the one of the paper that the project began with and can be tuned."""
     mine, engines = (inspect.signature(owner).parameters for owner in (LRPExplainer, LRP))
-    assert list(mine) == [*engines, "max_batch", "positive"]
+    assert list(mine) == [*engines, "gamma", "eps", "max_batch", "positive"]
     other = {name for name in engines if mine[name].default != engines[name].default}
     assert other == {"composite"}
 
@@ -195,6 +197,24 @@ def test_lrp_is_the_engine_with_these_options(composite: str, tmp_path: Path) ->
     for given in (patterns, file, None if file is None else str(file)):
         explainer = get_explainer("lrp", model, composite=composite, patterns=given, **options)
         assert torch.equal(explainer(images, target), expected)
+
+
+def test_lrp_tunes_the_composite_before_all_else() -> None:
+    torch.manual_seed(0)
+    model, images, target = Functional().eval(), torch.randn(2, 3, 8, 8), torch.tensor([1, 2])
+    options = {"bias": "ignore", "mean": (0.5,) * 3, "std": (0.2,) * 3}
+    by_name = get_explainer("lrp", model, composite="epsilon_gamma_box", gamma=2.0, eps=0.3, **options)
+    rules = {At(0): ZBox(), OfKind("conv"): Gamma("ignore", gamma=2.0), OfKind("linear"): Epsilon("ignore", eps=0.3)}
+    by_hand = Composite("", (*rules.items(), *POOLING), start="logit", skip="signed")
+    expected = LRP(model, by_hand, mean=options["mean"], std=options["std"]).attribute(images, target)
+    assert torch.equal(by_name(images, target), expected)
+    assert not torch.equal(
+        get_explainer("lrp", model, composite="epsilon_gamma_box", **options)(images, target), expected
+    )
+    with pytest.raises(
+        UserError, match="gamma=2.0: no rule of the composite takes it; what can be tuned there: nothing"
+    ):
+        get_explainer("lrp", model, composite="zplus", gamma=2.0)
 
 
 def test_random_depends_on_image_and_seed_only() -> None:

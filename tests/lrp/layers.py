@@ -79,7 +79,7 @@ POOLED: dict[str, tuple[Callable[[], nn.Module], Shape]] = {
 LAYERS = {**WEIGHTED, **POOLED}
 OPTIONS: dict[type, tuple[dict[str, Any], ...]] = {
     rules.Epsilon: ({}, {"signed": False}),
-    rules.Gamma: ({}, {"gamma": 3.0}),
+    rules.Gamma: ({}, {"gamma": 3.0}, {"gamma": 0.0}),
     rules.AlphaBeta: ({}, {"alpha": 1.0, "beta": 0.0}),
 }
 

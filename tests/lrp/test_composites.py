@@ -10,8 +10,9 @@ from relprop.errors import UserError
 from relprop.lrp import BIASES, COMPOSITES, At, Composite, Named, OfKind, UnsupportedOperationError
 from relprop.lrp.composites import NEEDS_RULE
 from relprop.lrp.graph import ELEMENTWISE, POOLING, WEIGHTED, Graph, Kind, Step
+from relprop.lrp.pooling import WinnerTakesAll
 from relprop.lrp.rule import Rule
-from relprop.lrp.rules import Epsilon, Flat, Gamma, Pass, Stop, ZPlus
+from relprop.lrp.rules import Epsilon, Flat, Gamma, Norm, Pass, Stop, ZBox, Zero, ZPlus
 from relprop.lrp.tracing import trace
 from relprop.lrp.visit import Visit
 from tests.networks import Functional, network_of
@@ -86,6 +87,61 @@ def test_with_bias_changes_the_rules_that_have_a_choice(bias: str) -> None:
     composite = ZPLUS.override((Named("stem"), Epsilon()), (Named("head"), Flat())).with_bias(bias)
     rules = assigned(composite)
     assert (rules["stem"], rules["block0.conv"], rules["head"]) == (Epsilon(bias), ZPlus(bias), Flat())
+
+
+def test_tuned_sets_gamma_of_the_gamma_rules_and_eps_of_the_epsilon_rules() -> None:
+    """The composite of Bermúdez Schettino 2022 at other values, written out; every other stabilizer stays."""
+    tuned = COMPOSITES["bermudez2022"].tuned(gamma=0.5, eps=0.1)
+    assert tuned.rules == (
+        (At(0), ZBox()),
+        (At(1, 2), Gamma(gamma=0.5)),
+        (OfKind("conv"), Epsilon(eps=0.1, signed=False)),
+        (OfKind("linear"), Zero()),
+        (OfKind("maxpool"), WinnerTakesAll()),
+        (OfKind("avgpool"), Norm()),
+    )
+    assert (tuned.start, tuned.skip, tuned.source) == ("logit", "signed", COMPOSITES["bermudez2022"].source)
+
+
+def test_tuned_leaves_what_is_not_said() -> None:
+    composite = COMPOSITES["epsilon_gamma_box"]
+    assert composite.tuned() == composite
+    assert composite.tuned(gamma=2.0).rules == composite.tuned(gamma=2.0, eps=1e-6).rules != composite.rules
+    assert composite.tuned(eps=0.1).rules == composite.tuned(gamma=0.25, eps=0.1).rules != composite.rules
+    with_bias = Composite("", ((At(0), Gamma("distribute", eps=1e-3)), (At(1), Own()))).tuned(gamma=2.0)
+    assert with_bias.rules[0][1] == Gamma("distribute", gamma=2.0, eps=1e-3)
+
+
+TUNABLE = {
+    "bermudez2022": {"gamma", "eps"},
+    "epsilon": {"eps"},
+    "epsilon_alpha2_beta1": {"eps"},
+    "epsilon_alpha2_beta1_flat": {"eps"},
+    "epsilon_gamma_box": {"gamma", "eps"},
+    "epsilon_plus": {"eps"},
+    "epsilon_plus_flat": {"eps"},
+}
+
+
+@pytest.mark.parametrize("name", COMPOSITES)
+@pytest.mark.parametrize("parameter", ["gamma", "eps"])
+def test_a_parameter_that_no_rule_has_is_refused(name: str, parameter: str) -> None:
+    """Stabilizers, as that of z⁺, are no parameters."""
+    there = TUNABLE.get(name, set())
+    if parameter in there:
+        assert COMPOSITES[name].tuned(**{parameter: 0.5}) != COMPOSITES[name]
+        return
+    has = "eps of Epsilon" if there else "nothing"
+    message = f"^{parameter}=0.5: no rule of the composite takes it; what can be tuned there: {has}. Leave it out, or"
+    with pytest.raises(UserError, match=message):
+        COMPOSITES[name].tuned(**{parameter: 0.5})
+
+
+def test_values_without_a_meaning_are_refused() -> None:
+    with pytest.raises(UserError, match="gamma=-1 must be a finite number of at least 0"):
+        COMPOSITES["bermudez2022"].tuned(gamma=-1)
+    with pytest.raises(UserError, match="eps=0 must be above 0"):
+        COMPOSITES["bermudez2022"].tuned(eps=0)
 
 
 class Own(Rule):

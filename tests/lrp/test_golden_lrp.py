@@ -11,10 +11,10 @@ from torch import Tensor
 
 from relprop import LRP
 from relprop.data.base import IMAGENET_MEAN, IMAGENET_STD
-from relprop.lrp import Composite, OfKind, Patterns, fit_patterns
+from relprop.lrp import COMPOSITES, Composite, OfKind, Patterns, fit_patterns
 from relprop.lrp.pooling import WinnerTakesAll
 from relprop.lrp.presets import POOLING
-from relprop.lrp.rules import AlphaBeta, Epsilon, Flat, Zero
+from relprop.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, Zero
 from tests.golden_files import keys, network, relative_error, tensors
 
 TOLERANCE = 1e-4
@@ -32,6 +32,12 @@ BERMUDEZ2022: dict[str, str | Composite] = {
     "zero": Composite("", ((WEIGHTED, Zero()), *POOLING), start="logit"),
     "epsilon": Composite("", ((WEIGHTED, Epsilon(eps=1e-3, signed=False)), *POOLING), start="logit"),
     "tutorial": "bermudez2022",
+}
+# The same, of rules that begin with other values.
+TUNED = {
+    "zero": Composite("", ((WEIGHTED, Gamma(gamma=9.0)), *POOLING), start="logit").tuned(gamma=0),
+    "epsilon": Composite("", ((WEIGHTED, Epsilon(eps=9.0, signed=False)), *POOLING), start="logit").tuned(eps=1e-3),
+    "tutorial": COMPOSITES["bermudez2022"].tuned(gamma=9.0, eps=9.0).tuned(gamma=0.25, eps=0.25),
 }
 
 
@@ -119,7 +125,8 @@ def test_pattern_attributions_of_torchlrp(key: str) -> None:
     assert torch.cosine_similarity(result.flatten(1), expected.flatten(1)).min() >= LEAST_COSINE
 
 
+@pytest.mark.parametrize("rules", [BERMUDEZ2022, TUNED], ids=["as they are", "tuned"])
 @pytest.mark.parametrize("key", rule_keys("bermudez2022"))
-def test_bermudez2022(key: str) -> None:
+def test_bermudez2022(key: str, rules: dict[str, str | Composite]) -> None:
     name, rule = key.split(".")
-    check(LRP(network(name), BERMUDEZ2022[rule], mean=IMAGENET_MEAN, std=IMAGENET_STD), tensors("bermudez2022")[key])
+    check(LRP(network(name), rules[rule], mean=IMAGENET_MEAN, std=IMAGENET_STD), tensors("bermudez2022")[key])

@@ -130,7 +130,9 @@ def test_pass_hands_on_everything_and_stop_nothing() -> None:
     ("rule", "options", "message"),
     [
         (Epsilon, {"bias": "nope"}, "bias=nope is unknown; choose one of: absorb, ignore, distribute"),
-        (Gamma, {"gamma": 0.0}, "gamma=0.0 must be above 0"),
+        (Gamma, {"gamma": -0.1}, "gamma=-0.1 must be a finite number of at least 0"),
+        (Gamma, {"gamma": float("inf")}, "gamma=inf must be a finite number"),
+        (Gamma, {"gamma": float("nan")}, "gamma=nan must be a finite number"),
         (AlphaBeta, {"alpha": 2.0, "beta": 0.5}, "α − β must be 1"),
         (AlphaBeta, {"alpha": 0.0, "beta": -1.0}, "β must not be negative"),
     ],

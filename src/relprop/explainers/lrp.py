@@ -12,7 +12,11 @@ from relprop.registry import choose
 
 
 class LRPExplainer(Explainer):
-    """`LRP.attribute`; the options are those of `relprop.LRP`, and `patterns` may also be a file that holds some."""
+    """`LRP.attribute`; the options are those of `relprop.LRP`, and `patterns` may also be a file that holds some.
+
+    `gamma` and `eps` are γ of all LRP-γ and ε of all LRP-ε rules of the composite, which must have some; None leaves
+    them to it. See `Composite.tuned`.
+    """
 
     ignores_hooks = True
 
@@ -32,6 +36,8 @@ class LRPExplainer(Explainer):
         dtype: str = "float32",
         memory_format: str = "channels_last",
         compile: bool = False,
+        gamma: float | None = None,
+        eps: float | None = None,
         max_batch: int = MAX_BATCH,
         positive: bool = False,
     ) -> None:
@@ -39,7 +45,7 @@ class LRPExplainer(Explainer):
         fitted = Patterns.load(Path(patterns).expanduser()) if isinstance(patterns, str | Path) else patterns
         self.engine = LRP(
             model,
-            composite,
+            choose("composite", composite, COMPOSITES).tuned(gamma, eps),
             skip,
             gate,
             start,

@@ -38,6 +38,27 @@ class Composite:
         """The same composite whose rules all treat the bias as said; see `relprop.lrp.rules`."""
         return replace(self, rules=tuple((selector, _with(rule, bias=bias)) for selector, rule in self.rules))
 
+    def tuned(self, gamma: float | None = None, eps: float | None = None) -> "Composite":
+        """The same composite with this γ in all its rules LRP-γ, this ε in all its rules LRP-ε; None: as they are.
+
+        So grids are made, as in Bermúdez Schettino 2022. What only keeps a denominator off zero, in LRP-0, LRP-γ, z⁺
+        and all other rules, is no such ε and stays. Raises `UserError` if there is no rule LRP-γ, or LRP-ε, to tune.
+        """
+        given = {name: value for name, value in (("gamma", gamma), ("eps", eps)) if value is not None}
+        there = {name: f"{name} of {type(rule).__name__}" for _, rule in self.rules for name in sorted(rule.tunable)}
+        if missing := [name for name in given if name not in there]:
+            name, has = missing[0], " and ".join(there.values()) or "nothing"
+            raise UserError(
+                f"{name}={given[name]}: no rule of the composite takes it; what can be tuned there: {has}. Leave it "
+                "out, or choose a composite with LRP-γ (for gamma) or LRP-ε (for eps)"
+            )
+
+        def tuned(rule: Rule) -> Rule:
+            changed: Rule = _with(rule, **{name: value for name, value in given.items() if name in rule.tunable})
+            return changed
+
+        return replace(self, rules=tuple((selector, tuned(rule)) for selector, rule in self.rules))
+
     def assign(self, graph: Graph) -> dict[int, Rule]:
         """The rule of every step that needs one, by index.
 

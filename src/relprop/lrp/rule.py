@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -25,9 +25,10 @@ class Rule(ABC):
     """Base of all rules. A rule has no state: what it needs of a layer's weights, `prepare` computes once.
 
     `kinds` are the steps that it can serve; `needs_input` and `needs_output` say what it wants to see of the forward
-    pass.
+    pass; `tunable` are the fields that `Composite.tuned` sets: γ of LRP-γ and ε of LRP-ε.
     """
 
+    tunable: ClassVar[frozenset[str]] = frozenset()
     kinds = frozenset(Kind)
     needs_input = True
     needs_output = False

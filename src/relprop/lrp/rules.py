@@ -5,6 +5,7 @@ the positive and the negative part of x. Every fraction is 0/0 = 0: its denomina
 """
 
 from dataclasses import dataclass
+from math import inf
 
 import torch
 from torch import Tensor
@@ -25,6 +26,7 @@ class Epsilon(BiasedRule):
 
     eps: float = 1e-6
     signed: bool = True
+    tunable = frozenset({"eps"})
     needs_output = True  # z_j is what the forward pass has computed, unless a bias is left out
 
     def parts(self, layer: Layer) -> tuple[Part, ...]:
@@ -39,6 +41,8 @@ class Zero(Epsilon):
 
     The denominator is kept off zero by 1e-6.
     """
+
+    tunable = frozenset()
 
 
 @dataclass(frozen=True)
@@ -63,17 +67,18 @@ class Gamma(BiasedRule):
 
     R_i = Σ_j (z_ij + γ z_ij⁺) / Σ_i (z_ij + γ z_ij⁺) R_j for z_ij = a_i w_ij and z_j = Σ_i z_ij + b_j ≥ 0; where
     z_j < 0, z_ij⁻ takes the place of z_ij⁺, so that inputs and outputs may have either sign (generalized LRP-γ, as in
-    zennit). The bias counts as an input. For a ≥ 0 and z ≥ 0 this is w + γw⁺ in the place of w.
+    zennit). The bias counts as an input. For a ≥ 0 and z ≥ 0 this is w + γw⁺ in the place of w. γ = 0 is LRP-0.
     """
 
     gamma: float = 0.25
     eps: float = 1e-6
+    tunable = frozenset({"gamma"})
     needs_output = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.gamma > 0:
-            raise UserError(f"gamma={self.gamma} must be above 0; γ = 0 is the rule 'zero'")
+        if not 0 <= self.gamma < inf:
+            raise UserError(f"gamma={self.gamma} must be a finite number of at least 0")
 
     def parts(self, layer: Layer) -> tuple[Part, ...]:
         """a⁺(w + γw⁺) + a⁻(w + γw⁻) where z ≥ 0; a⁺(w + γw⁻) + a⁻(w + γw⁺) where z < 0."""
