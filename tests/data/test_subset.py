@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from relprop.data.subset import balanced_positions, last_tenth, positions_per_class
+from relprop.data.subset import balanced_positions, choose_positions, last_tenth, positions_per_class
 
 
 def test_classes_are_equal_and_positions_ascend():
@@ -64,3 +64,12 @@ def test_a_class_with_too_few_images_gives_all_and_that_is_said(caplog):
 def test_last_tenth_of_each_class_but_never_all_of_it():
     labels = torch.tensor([0] * 20 + [1] * 3 + [2])
     assert last_tenth(labels).nonzero().flatten().tolist() == [18, 19, 22]
+
+
+def test_choice_is_per_class_or_of_all_or_all():
+    labels = torch.arange(40) % 4
+    assert choose_positions(labels, None, 3, seed=7) == positions_per_class(labels, 3, 7)
+    for limit in (1, 20, 39):
+        assert choose_positions(labels, limit, None, seed=7) == balanced_positions(labels, limit)
+    for limit in (40, 41, None):
+        assert choose_positions(labels, limit, None, seed=7) == list(range(40))

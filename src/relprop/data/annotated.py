@@ -34,6 +34,11 @@ class AnnotatedPhotos(ListedPhotos):
         batch = Batch(torch.stack(images), self.labels[indices], indices, torch.cat(boxes))
         return batch if self.parts is None else batch._replace(parts=torch.stack(parts))
 
+    def content(self, position: int) -> tuple[bytes, ...]:
+        """The file, how it is cut, and what is marked in it."""
+        marked = [self.boxes] if self.parts is None else [self.boxes, self.parts]
+        return *super().content(position), *(values[position].numpy().tobytes() for values in marked)
+
     def _cut(self, position: int) -> tuple[Tensor, Tensor, Tensor]:
         photo = read_rgb(self.folder / self.names[position], self.remedy)
         parts = torch.zeros(0, 3) if self.parts is None else self.parts[position]

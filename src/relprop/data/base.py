@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,8 +14,8 @@ from torch.utils.data import DataLoader, Sampler
 from relprop.data.cuts import Cut, middle_cut
 from relprop.data.images import Batch, ImageSet
 from relprop.data.order import EpochShuffle, draw_numbers
-from relprop.data.sizes import require_images
-from relprop.data.subset import balanced_positions, positions_per_class
+from relprop.data.sizes import allowed_size, require_images
+from relprop.data.subset import choose_positions
 from relprop.errors import UserError
 
 Split = Literal["train", "val", "test"]
@@ -71,7 +72,8 @@ class ImageDataModule(L.LightningDataModule, ABC):
         self.data_dir = Path(data_dir).expanduser()
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
         self.limit, self.per_class = limit, per_class
-        self._take_size(image_size)
+        if image_size is not None:
+            self.image_size = allowed_size(self.name, image_size, None if self.any_size else self.image_size)
         self._splits: dict[Split, ImageSet] = {}
         self._used: list[int] | None = None
         self._served: list[int] | None = None
@@ -129,6 +131,10 @@ class ImageDataModule(L.LightningDataModule, ABC):
             self._splits.update(self.load(split))
         return self._splits[split]
 
+    def share(self, other: "ImageDataModule") -> None:
+        """Take over the splits that another module of the same data set and options has read, now and from now on."""
+        self._splits = other._splits
+
     def setup(self, stage: str | None = None) -> None:
         """Read what a stage of the trainer needs: `fit`, `validate`, `test`, `predict`; None reads all.
 
@@ -156,6 +162,16 @@ class ImageDataModule(L.LightningDataModule, ABC):
     def test_size(self) -> int:
         """How many test images are used."""
         return len(self._test_positions())
+
+    def test_fingerprint(self) -> str:
+        """sha256 of the test images that are used: their content, labels, positions, size and normalisation.
+
+        Two data modules that have it in common give a network the same. Wherever the images lie and however they are
+        put into batches; photographs are not decoded. Raises `UserError` for a file that cannot be read.
+        """
+        positions = self._test_positions()
+        content = self.split("test").fingerprint(positions)
+        return sha256(f"{content} {positions} {self.image_size} {[*self.mean]} {[*self.std]}".encode()).hexdigest()
 
     def test_batches(self) -> list[list[int]]:
         """Positions in the split of the test images that are used, in their order, batch by batch."""
@@ -197,15 +213,6 @@ class ImageDataModule(L.LightningDataModule, ABC):
         mean, std = images.new_tensor([self.mean, self.std]).view(2, 3, 1, 1)
         return mean, std
 
-    def _take_size(self, image_size: int | None) -> None:
-        if image_size is None:
-            return
-        if not self.any_size and image_size != self.image_size:
-            raise UserError(f"image_size={image_size} was given, but the images of {self.name} have {self.image_size}")
-        if image_size < 1:
-            raise UserError(f"image_size={image_size} was given; it must be 1 or more.")
-        self.image_size = image_size
-
     def _draws_of(self, epoch: int, device: torch.device) -> Tensor:
         """The random numbers of an epoch, (images, draws_per_image): the same whatever batch, process and device.
 
@@ -218,15 +225,8 @@ class ImageDataModule(L.LightningDataModule, ABC):
 
     def _test_positions(self) -> list[int]:
         if self._used is None:
-            self._used = self._choose(self.split("test").labels)
+            self._used = choose_positions(self.split("test").labels, self.limit, self.per_class, self.seed)
         return self._used
-
-    def _choose(self, labels: Tensor) -> list[int]:
-        if self.per_class is not None:
-            return positions_per_class(labels, self.per_class, self.seed)
-        if self.limit is not None and self.limit < len(labels):
-            return balanced_positions(labels, self.limit)
-        return list(range(len(labels)))
 
     def _process(self) -> tuple[int, int]:
         """The number of this process, and of how many."""

@@ -1,6 +1,8 @@
 """Images in batches, and splits that give them."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from hashlib import sha256
 from typing import NamedTuple
 
 import torch
@@ -41,3 +43,20 @@ class ImageSet(Dataset[Batch], ABC):
     @abstractmethod
     def __getitems__(self, positions: list[int]) -> Batch:
         """The images at these positions, uint8, in this order."""
+
+    @abstractmethod
+    def content(self, position: int) -> tuple[bytes, ...]:
+        """All that the image at this position is made of, and what is marked in it; nothing is decoded."""
+
+    def fingerprint(self, positions: Sequence[int]) -> str:
+        """sha256 of the images at these positions, in this order: of what each is made of, and of its label.
+
+        Wherever they are stored, and however they are put into batches. Raises `UserError` for a file that cannot be
+        read.
+        """
+        digest = sha256()
+        for position in positions:
+            for part in (str(int(self.labels[position])).encode(), *self.content(position)):
+                digest.update(len(part).to_bytes(8))  # so that no part can be taken for the end of another
+                digest.update(part)
+        return digest.hexdigest()

@@ -20,6 +20,11 @@ class TensorImages(ImageSet):
         indices = torch.tensor(positions)
         return Batch(self.images[indices].expand(-1, 3, -1, -1), self.labels[indices], indices)
 
+    def content(self, position: int) -> tuple[bytes, ...]:
+        """Shape and values."""
+        image = self.images[position]
+        return str(tuple(image.shape)).encode(), image.numpy().tobytes()
+
 
 def train_and_val(images: Tensor, labels: Tensor) -> dict[Literal["train", "val", "test"], ImageSet]:
     """Training images, and the last tenth of each class of them for validation."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from relprop.data.augment import random_flip
 from relprop.data.base import IMAGENET_MEAN, IMAGENET_STD, ImageDataModule
 from relprop.data.cuts import SIDE, Cut, middle_cut, photo_cut
-from relprop.data.files import read_rgb, with_progress
+from relprop.data.files import UnreadableImageError, read_rgb, with_progress
 from relprop.data.images import Batch, ImageSet
 from relprop.data.memory import TensorImages
 from relprop.seeding import mixed_seed
@@ -36,6 +36,15 @@ class Photos(ImageSet):
         images = torch.stack([self._image(i) for i in positions])
         indices = torch.tensor(positions)
         return Batch(images, self.labels[indices], indices)
+
+    def content(self, position: int) -> tuple[bytes, ...]:
+        """The file as it is, and how it is cut. Raises `UnreadableImageError` if it cannot be read."""
+        path = self.folder / self.names[position]
+        try:
+            file = path.read_bytes()
+        except OSError as error:
+            raise UnreadableImageError(f"{path} cannot be read ({error.strerror}); {self.remedy}.") from error
+        return file, f"{self.cut} {self.seed}".encode()
 
     def _image(self, position: int) -> Tensor:
         photo = read_rgb(self.folder / self.names[position], self.remedy)

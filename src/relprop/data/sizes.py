@@ -1,4 +1,4 @@
-"""How many images a split needs."""
+"""How many images a split needs, and what size images may have."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -28,3 +28,15 @@ def require_images(dataset: str, split: Literal["train", "val", "test"], count: 
             f"dataset={dataset} has {count} {kind} image{'s' * (count > 1)}, fewer than the {processes} processes that "
             f"share them; take {count} or fewer (trainer.devices times trainer.num_nodes), or add images"
         )
+
+
+def allowed_size(dataset: str, image_size: int, only: int | None) -> int:
+    """`image_size`, a side in pixels, if the images of a data set may have it; `only`: the one that there is, if any.
+
+    Raises `UserError` if they may not.
+    """
+    if only is not None and image_size != only:
+        raise UserError(f"image_size={image_size} was given, but the images of {dataset} have {only}")
+    if image_size < 1:
+        raise UserError(f"image_size={image_size} was given; it must be 1 or more.")
+    return image_size

@@ -9,6 +9,15 @@ from torch import Tensor
 log = logging.getLogger(__name__)
 
 
+def choose_positions(labels: Tensor, limit: int | None, per_class: int | None, seed: int) -> list[int]:
+    """Positions of labels (N,), ascending: `per_class` from each class, drawn by `seed`, or `limit` of all, or all."""
+    if per_class is not None:
+        return positions_per_class(labels, per_class, seed)
+    if limit is not None and limit < len(labels):
+        return balanced_positions(labels, limit)
+    return list(range(len(labels)))
+
+
 def balanced_positions(labels: Tensor, count: int) -> list[int]:
     """`count` positions of labels (N,), ascending: equally many per class, evenly spread within each.
 
