@@ -19,6 +19,7 @@ from relprop.callbacks.loggers import log_figure, log_summary, log_table
 from relprop.enduring import EnduringLogger
 from relprop.errors import UserError
 from relprop.loggers import LOGGERS, build_logger, close, log_config
+from tests.configs import CONF
 
 KINDS = {"wandb": (WandbLogger, {"project": "relprop"}), "csv": (CSVLogger, {}), "tensorboard": (TensorBoardLogger, {})}
 NOWHERE = "http://127.0.0.1:9"  # a port that nobody listens to
@@ -102,6 +103,41 @@ def test_writes_into_the_run_folder(name: str, tmp_path: Path, caplog: pytest.Lo
     assert any((tmp_path / name).iterdir())
     assert complaints(caplog) == []
     assert name == "csv" or not (tmp_path / "csv").exists()
+
+
+def run_file(folder: Path) -> bytes:
+    """What W&B keeps of an offline run, and would upload; names stand in it as they are."""
+    (file,) = (folder / "wandb").glob("offline-run-*/*.wandb")
+    return file.read_bytes()
+
+
+@pytest.mark.usefixtures("offline")
+def test_wandb_runs_have_names_and_groups(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Of several in one process each has its own; a name may look like a number."""
+    asked = {
+        "plain": {},
+        "named": {"project": "mine", "group": "otsuki2024_table1", "run_name": "lrp, strict"},
+        "numbers": {"group": 2024, "run_name": 1.5},
+    }
+    said = {"plain": ("relprop", "", "plain"), "named": ("mine", "otsuki2024_table1", "lrp, strict")}
+    said["numbers"] = ("relprop", "2024", "1.5")
+    for folder, options in asked.items():
+        (tmp_path / folder).mkdir()
+        logger = build_logger("wandb", tmp_path / folder, **{"project": "relprop", **options})
+        run = logger.takers[0].experiment
+        assert (run.project, run.group or "", run.name) == said[folder]
+        log_everything(logger)
+        written = run_file(tmp_path / folder)
+        assert all(name.encode() in written for name in said[folder])
+        assert (b"otsuki2024_table1" in written) == (folder == "named")
+    assert complaints(caplog) == []
+
+
+def test_wandb_options_are_those_of_its_yaml(tmp_path: Path) -> None:
+    options = {key: value for key, value in OmegaConf.load(CONF / "logger" / "wandb.yaml").items() if key != "name"}
+    assert options == {"project": "relprop", "group": None, "run_name": None}
+    with pytest.raises(UserError, match="logger=wandb has no option 'grup'; it takes: project, group, run_name"):
+        build_logger("wandb", tmp_path, **options, grup="x")
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 TIMEOUTS: Mapping[str, Any] = MappingProxyType({"init_timeout": 20, "finish_timeout": 120})
 
 
-def build_logger(name: str, folder: Path, **options: str) -> EnduringLogger:
+def build_logger(name: str, folder: Path, **options: Any) -> EnduringLogger:
     """The logger `name`, writing into `folder`. Trouble of its own ends no run.
 
     Raises `UserError` for a logger or an option that there is not.
@@ -48,13 +48,21 @@ def log_config(logger: Logger, config: DictConfig, provenance: Mapping[str, Any]
     logger.log_hyperparams(flatten({**composed, **provenance}, "/"))
 
 
-def _wandb(folder: Path, project: str) -> Callable[[], Logger]:
-    """Offline, into `folder`/wandb, unless an API key is set or WANDB_MODE says otherwise."""
+def _wandb(
+    folder: Path, project: str, group: str | float | None = None, run_name: str | float | None = None
+) -> Callable[[], Logger]:
+    """Offline, into `folder`/wandb, unless an API key is set or WANDB_MODE says otherwise.
+
+    Runs of one `group` are shown together; None leaves it to WANDB_RUN_GROUP. `run_name` is what the run is called;
+    None: as the folder. YAML makes numbers of names that look like some.
+    """
+    name = folder.name if run_name is None else str(run_name)
+    begin = partial(_start_wandb, folder, str(project), None if group is None else str(group), name)
 
     def build() -> Logger:
         os.environ.setdefault("WANDB_MODE", "online" if _has_api_key() else "offline")
         try:
-            return _start_wandb(folder, project)
+            return begin()
         except Exception as error:
             if os.environ["WANDB_MODE"] in ("offline", "disabled"):
                 raise
@@ -64,19 +72,19 @@ def _wandb(folder: Path, project: str) -> Callable[[], Logger]:
                 folder,
             )
         os.environ["WANDB_MODE"] = "offline"  # for later runs of this process, too: they need not wait again
-        return _start_wandb(folder, project)
+        return begin()
 
     return build
 
 
-def _start_wandb(folder: Path, project: str) -> Logger:
+def _start_wandb(folder: Path, project: str, group: str | None, name: str) -> Logger:
     import wandb  # here, since it may be broken
 
-    timeouts = {name: value for name, value in TIMEOUTS.items() if f"WANDB_{name.upper()}" not in os.environ}
+    timeouts = {key: value for key, value in TIMEOUTS.items() if f"WANDB_{key.upper()}" not in os.environ}
     settings = wandb.Settings(silent=True, console="off", finish_timeout_raises=True, **timeouts)
     # W&B itself reads the variable only once.
     mode: Literal["offline"] | None = "offline" if os.environ["WANDB_MODE"] == "offline" else None
-    run = wandb.init(project=project, name=folder.name, dir=folder, mode=mode, settings=settings)
+    run = wandb.init(project=project, group=group, name=name, dir=folder, mode=mode, settings=settings)
     return WandbLogger(experiment=run)
 
 
