@@ -103,9 +103,13 @@ def forget(folder: Path) -> None:
     (folder / NOTE).unlink(missing_ok=True)
 
 
+class HeldError(UserError):
+    """Another process is at work on the folder."""
+
+
 @contextmanager
 def hold(folder: Path) -> Iterator[None]:
-    """Keep other processes from `folder`; raises `UserError` if one of them has it.
+    """Keep other processes from `folder`; raises `HeldError`, a `UserError`, if one of them has it.
 
     The lock belongs to this process alone, not to the workers that it forks, and ends with it, however it ends.
     """
@@ -114,7 +118,7 @@ def hold(folder: Path) -> Iterator[None]:
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError):
-            raise UserError(f"another process is at work on {folder}; wait for it, or give another run_dir") from None
+            raise HeldError(f"another process is at work on {folder}; wait for it, or give another run_dir") from None
         except OSError as error:
             log.warning("%s: %s; see to it that no other process works on this folder", file.name, error.strerror)
         yield

@@ -45,7 +45,8 @@ class Report(L.Callback):
 
     They say what the rows say, whichever session of the run has written these, and go to all loggers as well. `title`
     stands over the pictures; `choices` (metric, post-processing), `origin` (commit, versions) and what `audit` has
-    found go into the summary. Must come after `explain` and `audit` in the trainer's list of callbacks.
+    found go into the summary. Must come after `explain` and `audit` in the trainer's list of callbacks. Unless it
+    `draws` there are no pictures.
     """
 
     def __init__(
@@ -58,9 +59,10 @@ class Report(L.Callback):
         choices: dict[str, Any],
         origin: dict[str, Any],
         audit: AuditBatch | None = None,
+        draws: bool = True,
     ) -> None:
         self.explain, self.rows, self.folder, self.title, self.seed = explain, rows, folder, title, seed
-        self.choices, self.origin, self.audit = choices, origin, audit
+        self.choices, self.origin, self.audit, self.draws = choices, origin, audit, draws
         self.summary: dict[str, Any] = {}
         self._began = 0.0
 
@@ -72,8 +74,7 @@ class Report(L.Callback):
         """Write files and log."""
         rows = self.rows.read()
         scores = self.explain.metric.scores
-        drawn = {name: draw for name, (column, draw) in PICTURES.items() if column in rows[0]}
-        figures = {**self._sheets(rows), **{name: draw(rows, self.title) for name, draw in drawn.items()}}
+        figures = self._figures(rows) if self.draws else {}
         self.summary = self._summarize(rows, device_name(pl_module.device))
         for name, figure in figures.items():
             save_figure(figure, self.folder / f"{name}.png")
@@ -108,6 +109,10 @@ class Report(L.Callback):
             "device": device,
             **self.origin,
         }
+
+    def _figures(self, rows: Sequence[Row]) -> dict[str, Figure]:
+        drawn = {name: draw for name, (column, draw) in PICTURES.items() if column in rows[0]}
+        return {**self._sheets(rows), **{name: draw(rows, self.title) for name, draw in drawn.items()}}
 
     def _sheets(self, rows: Sequence[Row]) -> dict[str, Figure]:
         """Images with their heatmaps and, if the metric flips pixels, what that makes of them."""

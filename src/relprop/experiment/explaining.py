@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from relprop.callbacks import TARGETS, AuditBatch, Explain, Report
+from relprop.callbacks import TARGETS, AuditBatch, Explain, KeepPictures, Report
 from relprop.data import ImageDataModule
 from relprop.data.classes import class_index
 from relprop.errors import UserError
@@ -39,17 +39,36 @@ log = logging.getLogger(__name__)
 
 
 def visualize(config: DictConfig, checkpoint: Path | None, asked: DictConfig | None = None) -> None:
+    """`score` with all pictures, and say on the screen what has come out."""
+    report = score(config, checkpoint, asked)
+    if report is None:
+        return
+    _print_scores(report.summary, report.explain.metric.scores, report.folder)
+    if report.audit:
+        log.info(report.audit.line)
+
+
+def score(
+    config: DictConfig,
+    checkpoint: Path | None,
+    asked: DictConfig | None = None,
+    *,
+    data: ImageDataModule | None = None,
+    for_tables: bool = False,
+) -> Report | None:
     """Explain test images with the config's method, score the heatmaps, write and log both into `config.run_dir`.
 
     `checkpoint` is what `choose_checkpoint` gives; `asked` is the config as the command has it, by which a killed run
     is known again, where `config` has been completed. If the folder holds a killed run of the same config, it goes on.
-    With several processes the first one does all that needs doing once, and the others explain and score.
+    With several processes the first one does all that needs doing once, and the others explain and score, and get None.
+    `data` are the config's images, if they have been read before. `for_tables`: `KeepPictures` keeps images and
+    heatmaps as they are, for those who draw many runs together, instead of pictures.
     """
     _check_processes(config, checkpoint)
     asked = config if asked is None else asked
     origin = provenance()  # before anything is written, which may be tracked by git
     folder = Path(config.run_dir)
-    data = build_data(config, limit=_limit(config), batch_size=config.batch_size)
+    data = data or build_data(config, limit=limit_of(config), batch_size=config.batch_size)
     # Whatever is wrong with images or classes is said before a network is trained or downloaded.
     data.setup("test")
     target = config.target if config.target in TARGETS else class_index(config.target, data.class_names)
@@ -64,24 +83,26 @@ def visualize(config: DictConfig, checkpoint: Path | None, asked: DictConfig | N
         if to_fit_on is not None:
             path = folder / "patterns.safetensors"
             options["patterns"] = fitted_patterns(config, network, to_fit_on, path, continued)
-        explain = _explain(config, network, data, options, target)
+        explain = build_explain(config, network, data, options, target)
         if not first():
             _help(config, network, explain, folder)
-            return
+            return None
         if not continued:
             begin(folder, asked, checkpoint)
         rows = RowFile(folder / ROWS, data.test_batches())
         if continued:
             log.info("continuing %s: %d of %d images were scored before", folder, rows.resumed, rows.total)
-        _lead(config, network, explain, rows, origin)
+        return _lead(config, network, explain, rows, origin, for_tables)
 
 
-def _limit(config: DictConfig) -> int | None:
+def limit_of(config: DictConfig) -> int | None:
     """How many test images; None: as many as the data set itself says."""
     return config.images if config.dataset.per_class is None else None
 
 
-def _lead(config: DictConfig, network: nn.Module, explain: Explain, rows: RowFile, origin: dict[str, Any]) -> None:
+def _lead(
+    config: DictConfig, network: nn.Module, explain: Explain, rows: RowFile, origin: dict[str, Any], for_tables: bool
+) -> Report:
     """Run as the process that writes."""
     folder, method = Path(config.run_dir), explain.explain
     explain.rows = rows
@@ -91,18 +112,16 @@ def _lead(config: DictConfig, network: nn.Module, explain: Explain, rows: RowFil
         audit = AuditBatch(method.explainer.engine, explain, folder)
     title = f"{describe_method(config, method.pipeline)}, {config.model.name} on {explain.data.name}"
     choices = {"metric": config.metric.name, **method.describe()}
-    report = Report(explain, rows, folder, title, config.seed, choices, origin, audit)
-    callbacks = [explain, *([audit] if audit else []), report]
+    report = Report(explain, rows, folder, title, config.seed, choices, origin, audit, draws=not for_tables)
+    before = [*([audit] if audit else []), *([KeepPictures(explain, rows, folder)] if for_tables else [])]
     warnings.filterwarnings("ignore", "Experiment logs directory .* is not empty")  # an earlier session's, done again
-    trainer = build_trainer(config, folder, build_logger_for(config, folder), callbacks)
+    trainer = build_trainer(config, folder, build_logger_for(config, folder), [explain, *before, report])
     for logger in trainer.loggers:
         log_config(logger, config, origin)
     trainer.test(Predictor(network), explain.data, verbose=False)
     close(trainer.loggers)
     rows.close()
-    _print_scores(report.summary, explain.metric.scores, folder)
-    if audit:
-        log.info(audit.line)
+    return report
 
 
 def _help(config: DictConfig, network: nn.Module, explain: Explain, folder: Path) -> None:
@@ -129,10 +148,13 @@ def _check_processes(config: DictConfig, checkpoint: Path | None) -> None:
         )
 
 
-def _explain(
+def build_explain(
     config: DictConfig, network: nn.Module, data: ImageDataModule, options: dict[str, Any], target: str | int
 ) -> Explain:
-    """`options` of the method; the metric gets of method and data what it takes."""
+    """What explains and scores test images of `data`, with these `options` of the method.
+
+    The metric gets of method and data what it takes.
+    """
 
     def method_for(model: nn.Module) -> Method:
         return build_method(config, model, data, options)

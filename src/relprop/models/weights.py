@@ -1,7 +1,9 @@
 """Trained weights: from a file of one's own, or from torchvision for ImageNet."""
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -48,6 +50,19 @@ def load_state_dict_file(path: str | Path) -> dict[str, Tensor]:
     return {_PREFIX.sub("", str(name)): tensor for name, tensor in state.items()}
 
 
+@cache
+def weights_hash(path: Path) -> str:
+    """SHA-256 of the tensors of a checkpoint by name; what else is in the file, as where it was made, does not count.
+
+    A file is read once in a process. Raises as `load_state_dict_file`.
+    """
+    digest = hashlib.sha256()
+    for name, tensor in sorted(load_state_dict_file(path).items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\0".encode())
+        digest.update(tensor.reshape(-1).contiguous().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
 def load_weights(model: nn.Module, path: str | Path, replace_head: bool = False) -> None:
     """Load all weights of `model` from a file, in place; if that fails, `model` is left as it was.
 
@@ -72,6 +87,13 @@ def pretrained(name: str) -> nn.Module:
     model = build_model(name, num_classes=1000, image_size=224)
     load_imagenet_weights(model, name)
     return model
+
+
+def imagenet_weights_file(name: str) -> Path:
+    """Where the weights lie that `load_imagenet_weights` loads, downloaded now if need be. Raises as that does."""
+    weights, file = _imagenet_weights(name)
+    _download(weights, file)
+    return file
 
 
 def _imagenet_weights(name: str) -> tuple[Any, Path]:
