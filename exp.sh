@@ -57,22 +57,8 @@ run_faithfulness() {
   done
 }
 
-# precision: the same network trained in every number format of the device over 3 seeds: accuracy, time, memory, heatmaps
-run_precision() {
-  local out precisions=(32-true bf16-mixed) precision seed folder runs=()
-  out=${PRECISION:-$(folder_of outputs/precision "$@")}
-  if python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then
-    precisions=(32-true 16-mixed bf16-mixed)
-  fi
-  for seed in 0 1 2; do
-    for precision in "${precisions[@]}"; do
-      folder=$out/$precision/seed$seed
-      runs+=("$folder")
-      train_into "$folder" "trainer.precision=$precision" "seed=$seed" "$@"
-    done
-  done
-  python scripts/precision.py "runs=[$(IFS=,; echo "${runs[*]}")]" "hydra.run.dir=$out"
-}
+# reproduce: the tables of a paper, paper=NAME; each of the papers below is an experiment of its own, too
+run_reproduce() { python scripts/reproduce.py "$@"; }
 
 # benchmark: explaining against a plain gradient, zennit, captum, grad-cam; scoring and masking against bare forwards
 run_benchmark() { python scripts/benchmark.py "$@"; }
@@ -98,13 +84,18 @@ train_into() {
 
 list() {
   echo "usage: bash exp.sh NAME [options of the script]"
-  sed -nE 's/^# ([a-z0-9_]+): (.*)/  \1\t\2/p' "${BASH_SOURCE[0]##*/}" | expand -t 16
+  sed -nE 's/^# ([a-z0-9_]+): (.*)/  \1\t\2/p' "${BASH_SOURCE[0]##*/}" | expand -t 28
+  echo "papers, of which every table is reproduced:"
+  local paper
+  for paper in conf/paper/*.yaml; do
+    printf '  %s\t%s\n' "$(basename -s .yaml "$paper")" "$(sed -n '1s/^# *//p' "$paper")"
+  done | expand -t 28
 }
 
 # Whether the Python $1 can do what the experiment $2 needs.
 is_ready() {
   local modules=(relprop) find='import sys, importlib.util as u; sys.exit(not all(map(u.find_spec, sys.argv[1:])))'
-  if [[ $2 == test ]]; then modules+=(pytest xdist hypothesis zennit pytorch_grad_cam timm submitit); fi
+  if [[ $2 == test ]]; then modules+=(pytest xdist hypothesis zennit pytorch_grad_cam timm submitit selenium); fi
   "$1" -c "$find" "${modules[@]}" 2>/dev/null
 }
 
@@ -143,6 +134,10 @@ name=${1:-list}
 if [[ $name == list || $name == -h || $name == --help ]]; then
   list
   exit
+fi
+if [[ -f conf/paper/$name.yaml ]]; then
+  set -- reproduce "paper=$name" "${@:2}"
+  name=reproduce
 fi
 if [[ $(type -t "run_$name") != function ]]; then
   echo "error: there is no experiment '$name'" >&2

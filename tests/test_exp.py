@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.configs import SCRIPTS
+from tests.configs import SCRIPTS, options
 from tests.processes import only, run
 
 ROOT = SCRIPTS.parent
@@ -37,9 +37,12 @@ def test_exp_lists_every_experiment_with_a_line_each() -> None:
         for line in (ROOT / "exp.sh").read_text().splitlines()
         if line.startswith("run_")
     }
-    listed = {line.split()[0] for line in output.splitlines()[1:]}
+    experiments, _, papers = output.partition("papers, ")
+    listed = {line.split()[0] for line in experiments.splitlines()[1:]}
     assert listed == functions
     assert {"quickstart", "test"} <= listed
+    described = dict(line.split(maxsplit=1) for line in papers.splitlines()[1:])
+    assert sorted(described) == options("paper")
 
 
 def test_exp_refuses_an_unknown_name() -> None:

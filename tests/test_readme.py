@@ -32,7 +32,7 @@ def test_commands_name_what_there_is(command: str, tmp_path: Path) -> None:
         listed = subprocess.run(["bash", exp], cwd=ROOT, capture_output=True, text=True, check=True).stdout
         assert f"  {experiment} " in listed
         return
-    options = {"--nproc-per-node=2"} if program == "torchrun" else set()
+    options = {"--nproc-per-node=2"} if program == "torchrun" else {"--dry-run"}
     target, *words = (word for word in words if word not in options)
     assert (ROOT / target).is_file()
     if "-m" in words:  # a sweep: tests/test_slurm.py runs one
@@ -67,7 +67,19 @@ def test_cite_has_every_composite_and_every_publication_that_it_names(name: str)
 
 @pytest.mark.parametrize(
     "group",
-    ["dataset", "method", "composite", "skip", "metric", "protocol", "postprocess", "experiment", "trainer", "logger"],
+    [
+        "dataset",
+        "method",
+        "composite",
+        "skip",
+        "metric",
+        "protocol",
+        "postprocess",
+        "experiment",
+        "paper",
+        "trainer",
+        "logger",
+    ],
 )
 def test_table_of_choices_is_complete(group: str) -> None:
     (row,) = re.findall(rf"^\| `{group}` \| (.*) \|$", README, re.M)

@@ -6,6 +6,7 @@ from math import inf
 # Values that are names, by key, None where null means something.
 CHOICES: Mapping[str, Sequence[str | None]] = {
     "trainer.accelerator": ("auto", "cpu", "gpu"),
+    "accelerator": ("auto", "cpu", "gpu"),
     "trainer.precision": ("32-true", "16-mixed", "bf16-mixed"),
     "method.start": ("probability", "softmax", "logit", "one"),
     "method.bn": ("pass", "fold"),
@@ -47,6 +48,9 @@ LIMITS: Mapping[str, tuple[type, float, float, bool]] = {
     "repeats": (int, 1, inf, False),
     "batch": (int, 1, inf, True),
     "threads": (int, 1, inf, True),
+    "jobs": (int, 1, inf, True),
+    "job_threads": (int, 1, inf, False),
+    "worker": (int, 0, inf, False),
     "dataset.batch_size": (int, 1, inf, False),
     "dataset.num_workers": (int, 0, inf, False),
     "dataset.epochs": (int, 1, inf, False),
@@ -72,6 +76,8 @@ LIMITS: Mapping[str, tuple[type, float, float, bool]] = {
     "ema": (float, 0, 1 - 1e-9, True),
     "model.width": (float, 1 / 16, 4, False),
     "method.relevance_filter": (float, 1e-12, 1, False),
+    "method.gamma": (float, 0, inf, True),
+    "method.eps": (float, 1e-12, inf, True),
     "method.max_batch": (int, 1, inf, False),
     "method.steps": (int, 1, inf, False),
     "method.samples": (int, 1, inf, False),

@@ -7,8 +7,9 @@ import os
 import shutil
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NoReturn
 
 import hydra
@@ -40,8 +41,12 @@ UNFINISHED = ("UncompletedJobError", "FailedJobError")  # submitit's, which may 
 Task = Callable[[DictConfig], None]
 
 
-def command(name: str, folder: Path) -> Callable[[Task], Callable[[], None]]:
+def command(
+    name: str, folder: Path, flags: Mapping[str, str] = MappingProxyType({})
+) -> Callable[[Task], Callable[[], None]]:
     """Make a function of the composed config `folder/name.yaml` the main function of a script.
+
+    `flags` are words of the command line that stand for others, as "--dry-run" for "dry_run=true".
 
     What the user got wrong (a group, key or value of the config, or any `UserError` of the run) ends with one line on
     standard error and exit code 1, without a traceback. Of several processes of one run, whoever has started them, all
@@ -75,6 +80,7 @@ def command(name: str, folder: Path) -> Callable[[Task], Callable[[], None]]:
         @functools.wraps(task)
         @end_announced()
         def main() -> None:
+            sys.argv[1:] = [flags.get(word, word) for word in sys.argv[1:]]
             os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its exceptions on instead of printing them
             try:
                 if not first():

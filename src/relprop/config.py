@@ -100,8 +100,9 @@ def _chosen_defaults(folder: Path, name: str) -> DictConfig:
     choices = {k: v for k, v in HydraConfig.get().runtime.choices.items() if v and not k.startswith("hydra/")}
     # Hydra does not say which ones were chosen from a group that takes several.
     several = [given for given in HydraConfig.get().overrides.task if (folder / given.partition("=")[0]).is_dir()]
+    elsewhere = [given for given in HydraConfig.get().overrides.hydra if given.startswith("hydra.searchpath=")]
     with composer(folder, name):
-        return compose(name, [*several, *(f"{group}={option}" for group, option in choices.items())])
+        return compose(name, [*elsewhere, *several, *(f"{group}={option}" for group, option in choices.items())])
 
 
 def leaves(config: DictConfig) -> dict[str, Any]:

@@ -2,9 +2,6 @@
 
 import csv
 import json
-import os
-import stat
-import subprocess
 from itertools import combinations
 from pathlib import Path
 from statistics import mean, stdev
@@ -12,16 +9,17 @@ from typing import Any
 
 import pytest
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from scipy.stats import spearmanr
 
 from relprop import LRP
 from relprop.comparison.trainings import read_trainings
 from relprop.errors import UserError
 from relprop.experiment.building import build_classifier, build_data
-from relprop.experiment.precision import between_seeds, compare_precisions, spread, to_same_seed
+from relprop.experiment.precision import between_seeds, spread, study_precisions, to_same_seed
 from relprop.models import build_model
-from tests.configs import SCRIPTS, composed
+from relprop.tables import Table, to_csv, to_markdown
+from tests.configs import composed
 
 SEEDS, IMAGES = (0, 1, 2), 10
 ACCURACY = {"32-true": (0.98, 0.99, 0.97), "bf16-mixed": (0.9, 0.8, 1.0)}
@@ -59,13 +57,8 @@ def trained(folder: Path, precision: str, seed: int, **changes: Any) -> Path:
     return run
 
 
-def asked(folder: Path, runs: list[Path], *words: str) -> DictConfig:
-    named = ",".join(map(str, runs))
-    return composed("precision", folder, f"runs=[{named}]", f"run_dir={folder}/out", f"images={IMAGES}", *words)
-
-
-def compare(config: DictConfig) -> None:
-    compare_precisions(read_trainings(config.runs), config)
+def study(runs: list[Path], batch_size: int = 50, composite: str = "otsuki2024") -> tuple[Table, dict[str, Any]]:
+    return study_precisions(read_trainings([str(run) for run in runs]), composite, IMAGES, batch_size)
 
 
 @pytest.fixture(scope="module")
@@ -76,16 +69,13 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def table(runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("table")
-    compare(asked(folder, runs, "batch_size=4"))
-    return folder / "out"
+def studied(runs: list[Path]) -> tuple[Table, dict[str, Any]]:
+    return study(runs, batch_size=4)
 
 
-def read(folder: Path) -> dict[str, dict[str, str]]:
+def read(table: Table) -> dict[str, dict[str, str]]:
     """The rows of the table by their first cell."""
-    lines = (folder / "precision.csv").read_text().splitlines()
-    return {row["precision"]: row for row in csv.DictReader(lines)}
+    return {row["precision"]: row for row in csv.DictReader(to_csv(table).splitlines())}
 
 
 def heatmaps(run: Path, data: Any) -> torch.Tensor:
@@ -102,12 +92,12 @@ def rho(maps: torch.Tensor, others: torch.Tensor) -> float:
     return mean(spearmanr(a, b).statistic for a, b in zip(maps.numpy(), others.numpy(), strict=True))
 
 
-def test_numbers_are_scipys_and_the_statistics_modules(runs: list[Path], table: Path) -> None:
+def test_numbers_are_scipys_and_the_statistics_modules(runs: list[Path], studied: tuple[Table, dict[str, Any]]) -> None:
     config = OmegaConf.load(runs[0] / "config.yaml")
     data = build_data(config, limit=IMAGES)
     data.setup("test")
     maps = {(run.parent.name, int(run.name[-1])): heatmaps(run, data) for run in runs}
-    rows = read(table)
+    rows = read(studied[0])
     assert list(rows) == ["32-true", "16-mixed", "bf16-mixed"]
     to_reference = [rho(maps["bf16-mixed", seed], maps["32-true", seed]) for seed in SEEDS]
     for name in ACCURACY:
@@ -130,8 +120,9 @@ def test_numbers_are_scipys_and_the_statistics_modules(runs: list[Path], table: 
     assert set(absent.values()) == {"16-mixed", ""}
 
 
-def test_files_say_where_the_numbers_come_from(table: Path, runs: list[Path]) -> None:
-    markdown = (table / "precision.md").read_text()
+def test_it_says_where_the_numbers_come_from(studied: tuple[Table, dict[str, Any]], runs: list[Path]) -> None:
+    table, facts = studied
+    markdown = to_markdown(table)
     for text in (
         "resnet20 on digits",
         "360 test images; epochs: 3; seeds: 0, 1, 2",
@@ -145,19 +136,16 @@ def test_files_say_where_the_numbers_come_from(table: Path, runs: list[Path]) ->
         "| 90.00 ± 10.00 |",
     ):
         assert text in markdown, text
-    assert r"\toprule" in (table / "precision.tex").read_text()
-    written = json.loads((table / "precision.json").read_text())
-    assert {each["folder"] for each in written["trainings"]} == set(map(str, runs))
-    assert written["images"] == IMAGES
-    assert [len(each) for each in written["rank_correlation"]["between_seeds"].values()] == [3, 0, 3]
+    assert {each["folder"] for each in facts["trainings"]} == set(map(str, runs))
+    assert facts["images"] == IMAGES
+    assert [len(each) for each in facts["rank_correlation"]["between_seeds"].values()] == [3, 0, 3]
 
 
 def test_a_format_that_became_another_is_left_out(tmp_path: Path, runs: list[Path]) -> None:
     """16-mixed on a CPU is bf16-mixed; it must not count as either. What one seed does not have is absent."""
     replaced = trained(tmp_path, "16-mixed", 0)
     only = [run for run in runs if run.parent.name == "32-true" and run.name == "seed0"]
-    compare(asked(tmp_path, [replaced, *only]))
-    rows = read(tmp_path / "out")
+    rows = read(study([replaced, *only])[0])
     assert list(rows) == ["32-true", "16-mixed"]
     assert rows["32-true"]["test accuracy [%] std"] == ""
     assert rows["32-true"]["ρ between seeds"] == ""
@@ -167,10 +155,9 @@ def test_images_are_the_comparisons_and_formats_the_trainings(tmp_path: Path, mo
     """Whatever images the trainings were tested on, and however slow the comparing machine is at bfloat16."""
     monkeypatch.setattr("relprop.training.precision._multiplies_bfloat16", lambda: False)
     run = trained(tmp_path, "32-true", 0, **{"dataset.per_class": 3})
-    compare(asked(tmp_path, [run], "composite=epsilon"))
-    assert list(read(tmp_path / "out")) == ["32-true", "16-mixed"]
-    written = json.loads((tmp_path / "out" / "precision.json").read_text())
-    assert (written["images"], written["composite"]) == (IMAGES, "epsilon")
+    table, facts = study([run], composite="epsilon")
+    assert list(read(table)) == ["32-true", "16-mixed"]
+    assert (facts["images"], facts["composite"]) == (IMAGES, "epsilon")
 
 
 def test_correlations_pair_seeds_and_formats() -> None:
@@ -192,49 +179,20 @@ def test_trainings_that_cannot_be_compared_are_refused(tmp_path: Path, runs: lis
     with pytest.raises(
         UserError, match=r"has dataset.epochs=12, .* dataset.epochs=5; compare trainings that differ in"
     ):
-        compare(asked(tmp_path, [runs[0], longer]))
+        read_trainings([str(run) for run in [runs[0], longer]])
     again = trained(tmp_path / "b", *("32-true", 0))
     with pytest.raises(UserError, match=r"both have trainer.precision=32-true and seed=0; name one of them"):
-        compare(asked(tmp_path, [*runs, again]))
+        read_trainings([str(run) for run in [*runs, again]])
     (longer / "summary.json").unlink()
     with pytest.raises(UserError, match=f"has no summary.json; .*ckpt=last run_dir={longer}"):
-        compare(asked(tmp_path, [longer]))
+        read_trainings([str(run) for run in [longer]])
     with pytest.raises(UserError, match="there is no folder nowhere; give the folder of a run of train.py"):
-        compare(asked(tmp_path, [Path("nowhere")]))
+        read_trainings(["nowhere"])
     with pytest.raises(UserError, match="runs=null is not valid; name the folders of finished trainings"):
-        compare(composed("precision", tmp_path))
+        read_trainings(None)
     (again / "summary.json").write_text("{")
     with pytest.raises(UserError, match="is damaged"):
-        compare(asked(tmp_path, [again]))
+        read_trainings([str(run) for run in [again]])
     (again / "summary.json").write_text("{}")
     with pytest.raises(UserError, match="has no dataset and no model"):
-        compare(asked(tmp_path, [again]))
-
-
-@pytest.mark.parametrize("gpu", [False, True])
-def test_exp_trains_what_is_missing_and_goes_on_with_what_was_killed(gpu: bool, tmp_path: Path) -> None:
-    """By a Python that notes what it is asked to do."""
-    python = tmp_path / "bin" / "python"
-    python.parent.mkdir()
-    refuses = "" if gpu else "if [[ $1 == -c && $2 == *cuda* ]]; then exit 1; fi\n"
-    python.write_text(f'#!/bin/bash\n{refuses}if [[ $1 != -c ]]; then echo "$@" >>"$NOTED"; fi\n')
-    python.chmod(python.stat().st_mode | stat.S_IXUSR)
-    out, noted = tmp_path / "out", tmp_path / "noted"
-    for folder, file in (("32-true/seed0", "summary.json"), ("bf16-mixed/seed2", "run.json")):
-        (out / folder).mkdir(parents=True)
-        (out / folder / file).touch()
-    environment = {**os.environ, "VIRTUAL_ENV": str(tmp_path), "PRECISION": str(out), "NOTED": str(noted)}
-    command = ["bash", str(SCRIPTS.parent / "exp.sh"), "precision", "dataset.epochs=5"]
-    subprocess.run(command, env=environment, check=True, capture_output=True)
-    *trainings, table = noted.read_text().splitlines()
-    precisions = ["32-true", "16-mixed", "bf16-mixed"] if gpu else ["32-true", "bf16-mixed"]
-    every = [(precision, seed) for seed in SEEDS for precision in precisions]
-    expected = [
-        f"scripts/train.py hydra.run.dir={out}/{precision}/seed{seed} trainer.precision={precision} seed={seed} "
-        "dataset.epochs=5" + " ckpt=last" * ((precision, seed) == ("bf16-mixed", 2))
-        for precision, seed in every
-        if (precision, seed) != ("32-true", 0)
-    ]
-    assert trainings == expected
-    folders = ",".join(f"{out}/{precision}/seed{seed}" for precision, seed in every)
-    assert table == f"scripts/precision.py runs=[{folders}] hydra.run.dir={out}"
+        read_trainings([str(run) for run in [again]])

@@ -1,15 +1,11 @@
 """What the number format of training does: accuracy, time, memory, and the heatmaps of the trained networks."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from pathlib import Path
 from statistics import mean, stdev
 from typing import Any, TypeAlias
 
 import torch
-from omegaconf import DictConfig
-from rich.console import Console
 from torch import Tensor
 
 from relprop.checkpoints import load_network
@@ -21,11 +17,8 @@ from relprop.experiment.building import build_data, options_of
 from relprop.explainers import get_explainer
 from relprop.metrics.similarity import rank_correlation
 from relprop.provenance import provenance
-from relprop.resuming import write_json
-from relprop.tables import Column, Spread, Table, to_csv, to_latex, to_markdown, to_terminal
+from relprop.tables import Column, Spread, Table
 from relprop.training import resolve_precision
-
-log = logging.getLogger(__name__)
 
 REFERENCE = "32-true"
 FORMATS = [name for name in CHOICES["trainer.precision"] if name is not None]
@@ -41,47 +34,44 @@ COLUMNS = (
 Maps: TypeAlias = Mapping[tuple[str, int], Tensor]
 
 
-def compare_precisions(trainings: Sequence[Training], config: DictConfig) -> None:
-    """Compare trainings by number format, on the screen and in `config.run_dir`.
+def study_precisions(
+    trainings: Sequence[Training], composite: str, images: int | None, batch_size: int
+) -> tuple[Table, dict[str, Any]]:
+    """A table of trainings by number format, and every single value.
 
-    Writes `precision.md`, `precision.csv`, `precision.tex` and, with every single value, `precision.json`. A training
-    in another format than the one asked for, which its device does not have, is named and left out.
+    The LRP heatmaps, by the rules of `composite`, are those of so many test images (None: all). A training in another
+    format than the one asked for, which its device does not have, is named and left out.
     """
     origin = provenance()
     done = [training for training in trainings if training.summary["precision"] == training.precision]
-    maps = explained(done, config) if done else {}
+    maps = explained(done, composite, images, batch_size) if done else {}
     between, to_reference = between_seeds(maps), to_same_seed(maps)
     rows = [_row(name, [t for t in done if t.precision == name], between, to_reference) for name in _named(trainings)]
     shown = len(next(iter(maps.values()), ()))
-    table = Table(COLUMNS, rows, _caption(trainings[0]), _note(trainings, shown, config.composite.name, origin))
-    folder = Path(config.run_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    for suffix, write in {"md": to_markdown, "csv": to_csv, "tex": to_latex}.items():
-        (folder / f"precision.{suffix}").write_text(write(table), encoding="utf-8")
+    table = Table(COLUMNS, rows, _caption(trainings[0]), _note(trainings, shown, composite, origin))
     facts = {
         "trainings": [{"folder": str(t.folder), "asked_for": t.precision, **t.summary} for t in trainings],
         "rank_correlation": {"between_seeds": between, f"to_{REFERENCE}": to_reference},
-        "composite": config.composite.name,
+        "composite": composite,
         "images": shown,
         **origin,
     }
-    write_json(facts, folder / "precision.json")
-    Console().print(to_terminal(table))
-    log.info(table.note)
-    log.info("tables: %s", ", ".join(str(folder / f"precision.{suffix}") for suffix in ("md", "csv", "tex")))
+    return table, facts
 
 
-def explained(trainings: Sequence[Training], config: DictConfig) -> dict[tuple[str, int], Tensor]:
+def explained(
+    trainings: Sequence[Training], composite: str, images: int | None, batch_size: int
+) -> dict[tuple[str, int], Tensor]:
     """The LRP heatmaps of each training's network, float64 (N, H, W), by precision and seed.
 
     Of the same test images for the class that they have, in full float32 whatever the network was trained in; the sum
     of the channels. They start from one, so that a probability near zero costs no digits; most composites' maps are
     proportional to the start, which ranks do not see.
     """
-    data = build_data(trainings[0].config, limit=config.images, per_class=None, batch_size=config.batch_size)
+    data = build_data(trainings[0].config, limit=images, per_class=None, batch_size=batch_size)
     data.setup("test")
     return {
-        (training.precision, training.seed): _heatmaps(training, data, config.composite.name)
+        (training.precision, training.seed): _heatmaps(training, data, composite)
         for training in with_progress(trainings, "explaining")
     }
 

@@ -1,0 +1,50 @@
+"""A cell: one method's heatmaps of one network, scored by one metric."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from relprop.experiment.explaining import limit_of, score
+from relprop.explainers import EXPLAINERS
+from relprop.metrics import METRICS
+from relprop.models import MODELS
+from relprop.models.weights import weights_hash
+from relprop.registry import choose
+from relprop.reproduction.reading import data_of
+from relprop.reproduction.tasks import Task, module_of, named, placed, settings, versions
+from relprop.reproduction.trying import seconds_of_scoring
+
+GROUPS = ("dataset", "model", "method", "reduction", "postprocess", "metric", "target", "images", "sheet", "seed")
+
+
+class ScoreTask(Task):
+    """One run as `visualize.py` does it, without pictures of its own."""
+
+    def run(self) -> None:
+        """Explain and score what has no rows yet."""
+        data = data_of(self.config, limit=limit_of(self.config), batch_size=self.config.batch_size)
+        score(self.config, self.checkpoint, data=data, for_tables=True)
+
+    def estimate(self) -> float:
+        """From a few images."""
+        return seconds_of_scoring(self.config, self.checkpoint)
+
+
+def score_task(parent: Path, label: str, config: DictConfig, checkpoint: Path | None, data_hash: str) -> ScoreTask:
+    """The cell of a config of `visualize.py`, its weights in `checkpoint` (None: not trained yet), its images those of
+    this hash."""
+    method, metric, model, data = config.method.name, config.metric.name, config.model.name, config.dataset.name
+    modules = [
+        module_of(choose("method", method, EXPLAINERS)),
+        module_of(choose("metric", metric, METRICS)),
+        module_of(choose("model", model, MODELS)),
+        "relprop.postprocessing",
+    ]
+    facts = {
+        "config": settings(config, GROUPS),
+        "checkpoint": None if checkpoint is None else weights_hash(checkpoint),
+        "data": data_hash,
+        "versions": versions(*modules),
+    }
+    folder = named(parent, [data, model, method, metric], facts)
+    return ScoreTask(folder, label, placed(config, folder, label, checkpoint), checkpoint)

@@ -1,0 +1,46 @@
+"""Configs of other jobs, composed for a paper's tasks."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra import compose
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from relprop.errors import UserError
+from relprop.sentences import composer
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a command says to all of its tasks.
+
+    `conf` is the folder of configs, `logger` the name of the logger, `seed` that of what names none of its own,
+    `shared` values by dotted key, `images` the number of test images in place of the paper's own.
+    """
+
+    conf: Path
+    logger: str
+    seed: int
+    shared: Mapping[str, Any]
+    images: int | None = None
+
+    def compose(self, job: str, sentence: Sequence[str]) -> DictConfig:
+        """The config of `job` ("train" or "visualize") in these words; the folder of the run is still open.
+
+        Raises `UserError` for words that mean nothing.
+        """
+        given = [f"seed={self.seed}", *sentence, f"logger={self.logger}"]
+        if self.images is not None and job == "visualize":
+            given.append(f"images={self.images}")
+        try:
+            with composer(self.conf, job):
+                config = compose(job, given)
+        except (HydraException, OmegaConfBaseException) as error:
+            raise UserError(f"'{job} {' '.join(sentence)}' means nothing: {' '.join(str(error).split())}") from error
+        for key, value in {**self.shared, "run_dir": None}.items():
+            OmegaConf.update(config, key, value)
+        return config
