@@ -29,6 +29,19 @@ run_qual() {
   cp outputs/qual/attention_branch/{heatmaps.png,summary.json} qual/attention_branch/
 }
 
+# qual_tables: the tables and figures in qual/ of the papers digits_residual and cifar10_residual (half an hour on two cores)
+run_qual_tables() {
+  local paper
+  # Nothing that git tracks is written before all have noted the commit.
+  for paper in digits_residual cifar10_residual; do
+    python scripts/reproduce.py "paper=$paper" logger=csv "run_dir=outputs/qual/$paper" "$@"
+  done
+  for paper in digits_residual cifar10_residual; do
+    mkdir -p "qual/$paper"
+    cp "outputs/qual/$paper"/*.{md,csv,tex,png} "qual/$paper/"
+  done
+}
+
 # cifar10: train ResNet-20 on CIFAR-10, explain and score (about twenty minutes on two cores)
 run_cifar10() { python scripts/visualize.py experiment=cifar10_resnet20 ckpt=train "$@"; }
 

@@ -18,6 +18,12 @@ from relprop.resuming import hold
 class FakeTask(Task):
     """Does what its config says, and notes in which process it did so."""
 
+    @property
+    def kinds(self) -> list[tuple[str, ...]]:
+        """Of its label: "network method number"."""
+        model, method, *_ = [*self.label.split(), ""]
+        return [(model, method), (model,), ()]
+
     def run(self) -> None:
         """Write a summary, raise, wait or die."""
         with hold(self.folder), (self.folder / "runs").open("a") as file:
@@ -32,7 +38,7 @@ class FakeTask(Task):
                 os.kill(os.getpid(), signal.SIGKILL)
             (self.folder / "summary.json").write_text(json.dumps({"n": 1}))
 
-    def estimate(self) -> float:
+    def estimate(self, known: dict[str, float]) -> float:
         """As long as it would wait."""
         return float(self.config.get("seconds", 0))
 

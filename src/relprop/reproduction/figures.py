@@ -76,14 +76,18 @@ def _sheet(results: Results, network: str) -> Drawn:
 
 
 def _grid(results: Results, network: str) -> Drawn:
-    """The last score over rows and columns, whose labels are numbers."""
+    """The last score over rows and columns, whose labels are numbers; over rows alone they stand side by side."""
     spec, score = results.spec, results.spec.scores[-1]
     means = [[_mean(results, network, row, column, score) for column in spec.columns] for row in spec.rows]
     values = np.array([[np.nan if value is None else value for value in line] for line in means])
-    columns = [_number(column) for column in spec.columns] if spec.column_name else [""]
-    if better := results.better(score):
-        axes = ([_number(row) for row in spec.rows], columns, spec.row_name, spec.column_name)
-        yield "grid", score_grid(values, *axes, title_of(score), better, _title(results, network))
+    rows = [_number(row) for row in spec.rows]
+    better, title = results.better(score), _title(results, network)
+    if better and spec.column_name:
+        columns = [_number(column) for column in spec.columns]
+        names = (spec.row_name, spec.column_name, title_of(score))
+        yield "grid", score_grid(values, rows, columns, *names, better, title)
+    elif better:
+        yield "grid", score_grid(values.T, [""], rows, "", spec.row_name, title_of(score), better, title)
 
 
 def _lines(results: Results, network: str) -> Drawn:

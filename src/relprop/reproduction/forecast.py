@@ -10,8 +10,7 @@ from relprop.reproduction.tasks import Task
 class Forecast:
     """Time left for `waiting` tasks that run `jobs` at a time.
 
-    A task is taken to last as long as the mean of those of its kind so far: the same network and method, else the same
-    network, else any.
+    A task is taken to last as long as the mean of those of its nearest kind so far.
     """
 
     def __init__(self, waiting: Sequence[Task], jobs: int) -> None:
@@ -22,7 +21,7 @@ class Forecast:
         """A task is over."""
         self._waiting.pop(task.key, None)
         if outcome.state == "done":
-            for kind in _kinds(task):
+            for kind in task.kinds:
                 self._seconds.setdefault(kind, []).append(outcome.seconds)
 
     def seconds(self) -> float | None:
@@ -37,7 +36,7 @@ class Forecast:
         return "" if seconds is None else f"about {in_words(seconds)} left"
 
     def _expected(self, task: Task) -> float:
-        return mean(next(self._seconds[kind] for kind in _kinds(task) if kind in self._seconds))
+        return mean(next(self._seconds[kind] for kind in task.kinds if kind in self._seconds))
 
 
 def in_words(seconds: float) -> str:
@@ -47,9 +46,3 @@ def in_words(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-def _kinds(task: Task) -> list[tuple[str, ...]]:
-    method = task.config.get("method", {}).get("name", "")
-    model = task.config.get("model", {}).get("name", "")
-    return [(model, method), (model,), ()]

@@ -33,7 +33,7 @@ def galleries_of(results: Results, network: str) -> list[Gallery]:
     galleries = []
     for row in results.spec.rows:
         tasks = [task for column in results.spec.columns for task in results.done(network, row, column)]
-        if tasks:
+        if tasks and Pictures.kept(tasks[0]):
             galleries.append(_gallery(tasks[0], row))
     return galleries
 

@@ -21,14 +21,7 @@ def footer(paper: Paper, results: Results, networks: Sequence[str]) -> list[str]
     if not tasks:
         return sentences
     summaries = [task.summary for task in tasks]
-    trained = {network: results.done(network)[0].summary for network in networks if results.done(network)}
-    right = ", ".join(f"{name} {100 * summary['accuracy']:.1f} %" for name, summary in trained.items())
-    return [
-        *sentences,
-        f"Classified right, of these images: {right}.",
-        *_protocols(summaries),
-        *_origin(tasks),
-    ]
+    return [*sentences, *_accuracies(results, networks), *_protocols(summaries), *_origin(tasks)]
 
 
 def _statistics(results: Results, networks: Sequence[str]) -> str:
@@ -43,6 +36,13 @@ def _statistics(results: Results, networks: Sequence[str]) -> str:
     return (
         f"Mean ± sample standard deviation over {over}; best in bold, second best underlined, by the arrow's direction."
     )
+
+
+def _accuracies(results: Results, networks: Sequence[str]) -> list[str]:
+    """How many of the images each network has classified right, where cells say so."""
+    first = {network: results.done(network)[0].summary for network in networks if results.done(network)}
+    shares = [f"{name} {100 * summary['accuracy']:.1f} %" for name, summary in first.items() if "accuracy" in summary]
+    return [f"Classified right, of these images: {', '.join(shares)}."] if shares else []
 
 
 def _protocols(summaries: Sequence[Mapping[str, Any]]) -> list[str]:

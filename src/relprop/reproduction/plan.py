@@ -102,9 +102,9 @@ def plan_cells(paper: Paper, networks: Sequence[Network], words: Words, parent: 
     return plan
 
 
-def plan_trainings(paper: Paper, words: Words, parent: Path) -> dict[str, list[TrainTask]]:
-    """The trainings of the precision studies, by study, in the formats that this device has."""
-    studies = {}
+def plan_trainings(paper: Paper, words: Words, parent: Path) -> dict[str, list[TrainTask] | Absent]:
+    """The trainings of the precision studies in the formats that this device has, by study, or why there are none."""
+    studies: dict[str, list[TrainTask] | Absent] = {}
     for name, study in paper.precision.items():
         labels = {(p, s): f"training in {p}, seed {s}" for s in study.seeds for p in study.precisions}
         configs = {
@@ -112,7 +112,10 @@ def plan_trainings(paper: Paper, words: Words, parent: Path) -> dict[str, list[T
             for (precision, seed), label in labels.items()
         }
         there = {label: config for label, config in configs.items() if _has_precision(config)}
-        studies[name] = [train_task(parent, label, config, alone=True) for label, config in there.items()]
+        try:
+            studies[name] = [train_task(parent, label, config, alone=True) for label, config in there.items()]
+        except UserError as error:
+            studies[name] = Absent(NOT_HERE, f"{name}: {error}")
     return studies
 
 

@@ -1,7 +1,6 @@
 """A paper's tables from its config."""
 
 import logging
-import os
 import time
 import uuid
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from omegaconf import DictConfig
 from relprop.comparison.trainings import read_trainings
 from relprop.errors import UserError
 from relprop.experiment.precision import study_precisions
+from relprop.processes import cores
 from relprop.provenance import provenance
 from relprop.reproduction.estimating import print_estimates
 from relprop.reproduction.outcomes import failure
@@ -48,7 +48,8 @@ def reproduce(config: DictConfig, conf: Path, session: str | None = None) -> Non
         if network.absent is not None:
             log.warning("left out: %s: %s", network.name, network.absent.reason)
     studies = plan_trainings(paper, words, parent / "trainings")
-    trainings = [*_trainings(networks), *(task for tasks in studies.values() for task in tasks)]
+    trainings = [network.training for network in networks if network.training is not None]
+    trainings += [task for tasks in studies.values() if not isinstance(tasks, Absent) for task in tasks]
     if config.dry_run:
         plan = plan_cells(paper, networks, words, parent / "cells")
         print_estimates([*trainings, *plan.tasks], jobs_of(config), config.job_threads)
@@ -87,7 +88,7 @@ def jobs_of(config: DictConfig) -> int:
         return int(config.jobs)
     if config.accelerator != "cpu" and torch.cuda.is_available():
         return torch.cuda.device_count()
-    return max(1, min(MOST_JOBS, len(os.sched_getaffinity(0)) // int(config.job_threads)))
+    return max(1, min(MOST_JOBS, cores() // int(config.job_threads)))
 
 
 def _run(tasks: Sequence[Task], config: DictConfig, session: str, what: str, waits: bool = False) -> None:
@@ -109,10 +110,6 @@ def _missing(tasks: Sequence[Task], session: str) -> list[Task]:
     return [task for task in tasks if not task.done and failure(task, session) is None]
 
 
-def _trainings(networks: Sequence[Network]) -> list[TrainTask]:
-    return [network.training for network in networks if network.training is not None]
-
-
 def _trained(network: Network) -> Network:
     """With why there are no weights, if the training has brought none."""
     if network.training is None or network.training.done:
@@ -120,8 +117,10 @@ def _trained(network: Network) -> Network:
     return replace(network, absent=Absent("failed", f"{network.training.label}: {failure(network.training)}"))
 
 
-def _precision_part(paper: Paper, name: str, tasks: Sequence[TrainTask]) -> Part:
+def _precision_part(paper: Paper, name: str, tasks: Sequence[TrainTask] | Absent) -> Part:
     study = paper.precision[name]
+    if isinstance(tasks, Absent):
+        return Part(name, Table([Column("precision")], [], study.caption, f"{tasks.word}: {tasks.reason}"))
     if not any(task.done for task in tasks):
         return Part(name, Table([Column("precision")], [], study.caption, "No training has come to its end."))
     finished = read_trainings([str(task.folder) for task in tasks if task.done])

@@ -14,6 +14,7 @@ from scipy.stats import t
 from torch import Tensor
 
 from relprop.callbacks.pictures import PICTURES
+from relprop.registry import choose
 from relprop.reproduction.outcomes import failure
 from relprop.reproduction.paper import TableSpec
 from relprop.reproduction.plan import Plan
@@ -57,6 +58,8 @@ class Results:
             return self.plan.absent[network]
         if missing := [_missing(task) for task in tasks if not task.done]:
             return missing[0]
+        for task in tasks:
+            choose(f"tables.{self.name}.scores", score, task.summary["better"])
         scores = [task.summary[score] for task in tasks]
         if any(score["mean"] is None for score in scores):
             return Absent("undefined", f"{row} has no image with a number for {score}")
@@ -98,6 +101,11 @@ class Pictures:
 
     tensors: Mapping[str, Tensor]
     class_names: Sequence[str]
+
+    @staticmethod
+    def kept(task: Task) -> bool:
+        """Whether the cell has any."""
+        return (task.folder / PICTURES).is_file()
 
     @classmethod
     def read(cls, task: Task) -> Self:

@@ -1,7 +1,6 @@
 """Compute tasks: those that have not been computed before, here or in processes beside, and show how far that is."""
 
 import logging
-import os
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
@@ -9,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from relprop.benchmark.sides import using_threads
+from relprop.processes import cores
 from relprop.reproduction.forecast import Forecast
 from relprop.reproduction.outcomes import Outcome, compute, failure
 from relprop.reproduction.tasks import Task
@@ -58,7 +58,7 @@ def _computed(tasks: Sequence[Task], jobs: int, threads: int, session: str, mean
 def _alone(tasks: Sequence[Task], session: str, meanwhile: Callable[[], None]) -> Computed:
     """One after the other, in a new process each."""
     for task in tasks:
-        yield from _beside([task], 1, len(os.sched_getaffinity(0)), session, meanwhile)
+        yield from _beside([task], 1, cores(), session, meanwhile)
 
 
 def _beside(tasks: Sequence[Task], jobs: int, threads: int, session: str, meanwhile: Callable[[], None]) -> Computed:

@@ -20,14 +20,20 @@ GROUPS = ("dataset", "model", "method", "reduction", "postprocess", "metric", "t
 class ScoreTask(Task):
     """One run as `visualize.py` does it, without pictures of its own."""
 
+    @property
+    def kinds(self) -> list[tuple[str, ...]]:
+        """The same network and method, else the same network, else any."""
+        model, method = self.config.model.name, self.config.method.name
+        return [(model, method), (model,), ()]
+
     def run(self) -> None:
         """Explain and score what has no rows yet."""
         data = data_of(self.config, limit=limit_of(self.config), batch_size=self.config.batch_size)
         score(self.config, self.checkpoint, data=data, for_tables=True)
 
-    def estimate(self) -> float:
+    def estimate(self, known: dict[str, float]) -> float:
         """From a few images."""
-        return seconds_of_scoring(self.config, self.checkpoint)
+        return seconds_of_scoring(self.config, self.checkpoint, known)
 
 
 def score_task(parent: Path, label: str, config: DictConfig, checkpoint: Path | None, data_hash: str) -> ScoreTask:

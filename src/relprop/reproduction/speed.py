@@ -46,7 +46,7 @@ class SpeedTask(Task):
             }
             write_json(summary, self.folder / SUMMARY)
 
-    def estimate(self) -> float:
+    def estimate(self, known: dict[str, float]) -> float:
         """From one picture, after one that is not counted."""
         device = torch.device("cpu" if on_cpu(self.config) else "cuda")
         return int(self.config.repeats) * self._seconds(device, 1)[0]

@@ -54,13 +54,18 @@ class Task(ABC):
         content: dict[str, Any] = json.loads((self.folder / SUMMARY).read_text(encoding="utf-8"))
         return content
 
+    @property
+    def kinds(self) -> list[tuple[str, ...]]:
+        """What tasks that take about as long have in common, the nearest first; all have the last."""
+        return [()]
+
     @abstractmethod
     def run(self) -> None:
         """Compute what is missing; a task that was killed goes on."""
 
     @abstractmethod
-    def estimate(self) -> float:
-        """How many seconds it takes, from a short measurement."""
+    def estimate(self, known: dict[str, float]) -> float:
+        """How many seconds it takes, from a short measurement; `known` are those made for other tasks, by name."""
 
 
 def named(parent: Path, words: Iterable[str], facts: Mapping[str, Any]) -> Path:

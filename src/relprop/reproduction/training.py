@@ -34,7 +34,7 @@ class TrainTask(Task):
         """Train, or go on with a training that was killed."""
         train_into(self.folder, self.config, continues=(self.folder / NOTE).is_file())
 
-    def estimate(self) -> float:
+    def estimate(self, known: dict[str, float]) -> float:
         """From a few steps, after one that is not counted."""
         data = build_data(self.config)
         data.setup("fit")

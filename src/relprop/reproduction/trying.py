@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from relprop.callbacks import Explain
@@ -22,12 +22,30 @@ from relprop.reproduction.reading import data_of
 SAMPLE, BATCHES = 4, 2
 
 
-def seconds_of_scoring(config: DictConfig, checkpoint: Path | None) -> float:
+def seconds_of_scoring(config: DictConfig, checkpoint: Path | None, known: dict[str, float]) -> float:
     """Of a run of `visualize.py` on all of its images, in this process.
 
     Four images are timed, after one that is not, and two batches of training images where patterns are to be fitted. A
-    network that is yet to be trained has new weights.
+    network that is yet to be trained has new weights. `known` are seconds of what other runs have in common with this
+    one, explaining by the same method or scoring by the same metric and protocol; what is measured here is added.
     """
+    by_method, by_metric = (_said(config, *parts) for parts in (("method", "reduction"), ("metric", "postprocess")))
+    once, explaining, scoring = f"once {by_method}", f"image {by_method}", f"image {by_metric}"
+    if not {once, explaining, scoring} <= known.keys():
+        measured = _measure(config, checkpoint)
+        known.update(zip((once, explaining, scoring), measured, strict=True))
+    images = data_of(config, limit=limit_of(config)).test_size
+    return known[once] + images * (known[explaining] + known[scoring])
+
+
+def _said(config: DictConfig, *parts: str) -> str:
+    """What these parts of the config say, and of which network."""
+    kept = OmegaConf.masked_copy(config, ["dataset", "model", "images", "ckpt", *parts])
+    return OmegaConf.to_yaml(kept)
+
+
+def _measure(config: DictConfig, checkpoint: Path | None) -> tuple[float, float, float]:
+    """Seconds before the first image, and for each image of explaining and of scoring."""
     began = time.perf_counter()
     device = torch.device("cpu" if on_cpu(config) else "cuda")
     data = data_of(config, limit=SAMPLE, per_class=None, batch_size=SAMPLE)
@@ -41,8 +59,8 @@ def seconds_of_scoring(config: DictConfig, checkpoint: Path | None) -> float:
     explain.metric.to(device)
     _run(explain, network, batch, 1)
     before = time.perf_counter() - began
-    images = data_of(config, limit=limit_of(config)).test_size
-    return before + fitting + _run(explain, network, batch, SAMPLE) * images / SAMPLE
+    explaining, scoring = _run(explain, network, batch, SAMPLE)
+    return before + fitting, explaining / SAMPLE, scoring / SAMPLE
 
 
 def _network(config: DictConfig, checkpoint: Path | None, data: ImageDataModule) -> nn.Module:
@@ -65,15 +83,16 @@ def _fit(config: DictConfig, network: nn.Module, device: torch.device, path: Pat
     return (time.perf_counter() - began) * len(data.train_dataloader()) / BATCHES
 
 
-def _run(explain: Explain, network: nn.Module, batch: Batch, count: int) -> float:
-    """Seconds of explaining and scoring so many of the batch's images."""
+def _run(explain: Explain, network: nn.Module, batch: Batch, count: int) -> tuple[float, float]:
+    """Seconds of explaining and of scoring so many of the batch's images."""
     images, indices = batch.images[:count], batch.indices[:count]
     boxes = None if batch.boxes is None else batch.boxes[:count]
     began = time.perf_counter()
     with torch.no_grad():
         target = explain.classes(network(images), batch._replace(images=images, labels=batch.labels[:count]))
     heatmaps = explain.explain(images, target, indices)
+    explained = time.perf_counter()
     explain.metric.update(images, heatmaps, target, boxes)
     explain.metric.compute()
     explain.metric.reset()
-    return time.perf_counter() - began
+    return explained - began, time.perf_counter() - explained

@@ -41,6 +41,9 @@ class Words:
                 config = compose(job, given)
         except (HydraException, OmegaConfBaseException) as error:
             raise UserError(f"'{job} {' '.join(sentence)}' means nothing: {' '.join(str(error).split())}") from error
-        for key, value in {**self.shared, "run_dir": None}.items():
+        changes = {**self.shared, "run_dir": None}
+        if self.images is not None and job == "visualize":
+            changes["dataset.per_class"] = None  # which would choose other images
+        for key, value in changes.items():
             OmegaConf.update(config, key, value)
         return config
