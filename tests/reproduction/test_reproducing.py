@@ -126,6 +126,23 @@ def test_processes_give_the_same_table(finished: Path, tmp_path: Path) -> None:
         assert _without_time(here) == _without_time(there)
 
 
+def test_wandb_has_one_run_for_each_cell_and_one_for_the_tables(finished: Path, tmp_path: Path, monkeypatch) -> None:
+    """All in one group, each with its own name; offline runs are files in which these stand as they are."""
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    shutil.copytree(finished / "weights", tmp_path / "weights")
+    config = asked(tmp_path, with_rows({"edges": ["method=sobel"]}), "jobs=1", "logger=wandb")
+    reproduce(config, CONF)
+    named = {cell: b"ResNet-20, edges" for cell in cells_of(tmp_path)} | {tmp_path / "results": b"tables"}
+    for folder, name in named.items():
+        (log,) = folder.glob("wandb/offline-run-*/*.wandb")
+        written = log.read_bytes()
+        assert name in written
+        assert b"floors" in written  # the group, by the name of the paper
+    tables = json.loads(next(tmp_path.glob("results/wandb/offline-run-*/files/media/table/*.json")).read_text())
+    assert tables["columns"][:3] == ["method", "images", "strict: insertion"]
+    assert tables["data"][0][:2] == ["edges", "6"]
+
+
 def test_a_cell_that_fails_is_in_the_table_and_the_others_go_on(finished: Path, tmp_path: Path) -> None:
     shutil.copytree(finished / "weights", tmp_path / "weights")
     paper = with_rows({"broken": ["method=gradcam", "method.layer=nowhere"], "edges": ["method=sobel"]})
