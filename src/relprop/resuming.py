@@ -108,13 +108,13 @@ class HeldError(UserError):
 
 
 @contextmanager
-def hold(folder: Path) -> Iterator[None]:
+def hold(folder: Path, lock: str = LOCK) -> Iterator[None]:
     """Keep other processes from `folder`; raises `HeldError`, a `UserError`, if one of them has it.
 
     The lock belongs to this process alone, not to the workers that it forks, and ends with it, however it ends.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOCK).open("w") as file:
+    with (folder / lock).open("w") as file:
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError):
@@ -134,10 +134,10 @@ def write_json(content: Mapping[str, Any], path: Path) -> None:
     part.replace(path)
 
 
-def is_held(folder: Path) -> bool:
+def is_held(folder: Path, lock: str = LOCK) -> bool:
     """Whether another process is at work on `folder`."""
     try:
-        with (folder / LOCK).open("r+") as file:
+        with (folder / lock).open("r+") as file:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
         return True

@@ -108,8 +108,11 @@ def test_messages_and_warnings_of_a_task_stay_in_its_log(tmp_path: Path, capfd: 
     assert capfd.readouterr() == ("", "")
 
 
-def test_hold_is_free_after_a_run(tmp_path: Path) -> None:
+def test_what_another_process_has_finished_meanwhile_is_not_done_again(tmp_path: Path) -> None:
+    """Two have seen that it is missing; the second one gets hold of it when the first one is done."""
     task = fake(tmp_path, "task")
-    compute(task, 1, "now")
-    with hold(task.folder):
+    assert compute(task, 1, "one").state == "done"
+    assert compute(task, 1, "other").state == "done"
+    assert len(runs(task)) == 1
+    with hold(task.folder):  # nothing of it is left locked
         assert json.loads((task.folder / "summary.json").read_text()) == {"n": 1}

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
+from relprop.reproduction.reproducing import reproduce
 from tests.configs import CONF, SCRIPTS
 from tests.processes import run, script
-from tests.reproduction.papers import PAPER, save_weights
+from tests.reproduction.papers import PAPER, asked, save_weights
 
 
 @pytest.fixture
@@ -32,20 +33,14 @@ def test_runs_of_a_sweep_share_the_work_and_write_one_table(own_paper: list[str]
     assert len(list(outputs.glob("cells/*/summary.json"))) == 4
     assert not list(outputs.glob("cells/*/failed.json"))
     shared = (outputs / "floors" / "floors.csv").read_bytes()
-    script("reproduce", *own_paper[:2], f"output_dir={tmp_path}/alone", *own_paper[3:], cwd=tmp_path)
-    assert (tmp_path / "alone" / "reproduce" / "floors" / "floors.csv").read_bytes() == shared
+    reproduce(asked(tmp_path, PAPER, "jobs=1"), CONF)
+    assert (tmp_path / "results" / "floors.csv").read_bytes() == shared
 
 
-def test_dry_run_lists_the_cells(own_paper: list[str], tmp_path: Path) -> None:
-    said = script("reproduce", *own_paper, "--dry-run", cwd=tmp_path)
-    assert "4 tasks, 0 of them done" in said
-    assert not (tmp_path / "outputs" / "reproduce" / "cells").exists()
-
-
-def test_a_failed_cell_is_one_line_and_exit_code_1(own_paper: list[str], tmp_path: Path) -> None:
-    """Also where no cell can be had, since what is said to be weights is none."""
+def test_what_is_wrong_is_one_line_and_exit_code_1(own_paper: list[str], tmp_path: Path) -> None:
+    """As weights that are none, in a dry run already."""
     (tmp_path / "weights" / "net.pt").write_text("nothing")
-    command = [sys.executable, str(SCRIPTS / "reproduce.py"), *own_paper]
+    command = [sys.executable, str(SCRIPTS / "reproduce.py"), *own_paper, "--dry-run"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert result.returncode == 1
     assert result.stderr.splitlines()[-1].startswith(f"error: {tmp_path}/weights/net.pt is not a checkpoint")
@@ -55,7 +50,7 @@ def test_a_failed_cell_is_one_line_and_exit_code_1(own_paper: list[str], tmp_pat
 def test_every_table_of_the_digits(tmp_path: Path) -> None:
     """`bash exp.sh digits_residual`, on fewer images, by a network that has been trained for an epoch."""
     train = "paper.networks.ResNet-20.train=['experiment=quickstart','dataset.epochs=1']"
-    words = ["digits_residual", "images=2", "logger=csv", train, f"output_dir={tmp_path}"]
+    words = ["digits_residual", "images=2", "jobs=1", "logger=csv", train, f"output_dir={tmp_path}"]
     run("bash", str(CONF.parent / "exp.sh"), *words, cwd=tmp_path, VIRTUAL_ENV=sys.prefix)
     results = tmp_path / "reproduce" / "digits_residual"
     paper = OmegaConf.load(CONF / "paper" / "digits_residual.yaml")

@@ -15,9 +15,9 @@ import torch
 
 from relprop.errors import UserError
 from relprop.reproduction.tasks import Task
-from relprop.resuming import HeldError, write_json
+from relprop.resuming import HeldError, hold, is_held, write_json
 
-FAILED, LOG = "failed.json", "cell.log"
+FAILED, LOG, LOCK = "failed.json", "cell.log", "cell.lock"
 
 
 @dataclass(frozen=True)
@@ -35,17 +35,25 @@ class Outcome:
 def compute(task: Task, threads: int, session: str) -> Outcome:
     """Run `task` with so many threads of torch; what it says goes to `cell.log` in its folder.
 
-    A failure is noted there, too, as one of this `session`. Only what ends the process goes through.
+    Another process may have finished it by now. A failure is noted there, too, as one of this `session`. Only what ends
+    the process goes through.
     """
-    began = time.perf_counter()
     torch.set_num_threads(threads)
-    task.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with hold(task.folder, LOCK):  # not that of the run in there, which a process can hold only once
+            return Outcome("done") if task.done else _computed(task, session)
+    except HeldError:
+        return Outcome("held")
+
+
+def _computed(task: Task, session: str) -> Outcome:
+    began = time.perf_counter()
     (task.folder / FAILED).unlink(missing_ok=True)
     try:
         with _speaking_to(task.folder / LOG):
             task.run()
     except HeldError:
-        return Outcome("held")
+        raise
     except Exception as error:
         message = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
         with (task.folder / LOG).open("a", encoding="utf-8") as file:
@@ -58,6 +66,11 @@ def failed(task: Task, session: str, error: str, seconds: float = 0.0) -> Outcom
     """Note that the task has failed."""
     write_json({"error": error, "session": session}, task.folder / FAILED)
     return Outcome("failed", seconds, error)
+
+
+def at_work(task: Task) -> bool:
+    """Whether another process computes the task."""
+    return is_held(task.folder, LOCK)
 
 
 def failure(task: Task, session: str | None = None) -> str | None:

@@ -16,7 +16,7 @@ from relprop.experiment.precision import study_precisions
 from relprop.processes import cores
 from relprop.provenance import provenance
 from relprop.reproduction.estimating import print_estimates
-from relprop.reproduction.outcomes import failure
+from relprop.reproduction.outcomes import at_work, failure
 from relprop.reproduction.paper import Paper, read_paper, tables_of
 from relprop.reproduction.parts import Part, part_of
 from relprop.reproduction.plan import Network, plan_cells, plan_networks, plan_trainings
@@ -25,7 +25,7 @@ from relprop.reproduction.tasks import Task
 from relprop.reproduction.training import TrainTask
 from relprop.reproduction.words import Words
 from relprop.reproduction.writing import log_parts, write
-from relprop.resuming import is_held
+from relprop.resuming import HeldError, hold
 from relprop.tables import Absent, Column, Table
 
 log = logging.getLogger(__name__)
@@ -64,8 +64,12 @@ def reproduce(config: DictConfig, conf: Path, session: str | None = None) -> Non
         return
     parts = [part_of(paper, name, spec, plan) for name, spec in tables_of(paper).items()]
     parts += [_precision_part(paper, name, tasks) for name, tasks in studies.items()]
-    write(paper, parts, plan, Path(config.run_dir))
-    log_parts(config, parts, origin)
+    try:
+        with hold(Path(config.run_dir)):
+            write(paper, parts, plan, Path(config.run_dir))
+            log_parts(config, parts, origin)
+    except HeldError:
+        log.info("another process is about to write the same tables into %s", config.run_dir)
     _complain(tasks, Path(config.run_dir))
 
 
@@ -100,10 +104,10 @@ def _run(tasks: Sequence[Task], config: DictConfig, session: str, what: str, wai
     while left:
         run_tasks(left, jobs_of(config), int(config.job_threads), session, what)
         missing = _missing(left, session)
-        while waits and missing and all(is_held(task.folder) for task in missing):
+        while waits and missing and all(at_work(task) for task in missing):
             time.sleep(POLL)
             missing = _missing(missing, session)
-        left = [task for task in missing if not is_held(task.folder)]
+        left = [task for task in missing if not at_work(task)]
 
 
 def _missing(tasks: Sequence[Task], session: str) -> list[Task]:
