@@ -146,6 +146,7 @@ def test_killed_and_continued_it_is_the_same_file(weights: Path, whole: Path, tm
     assert_equal_runs(explain(weights, outputs), whole, 4 * batches)
 
 
+@pytest.mark.slow
 def test_killed_and_started_again_as_two_processes_it_is_the_same_file(
     weights: Path, whole: Path, tmp_path: Path
 ) -> None:

@@ -16,6 +16,7 @@ from tests import recorded_training
 from tests.configs import composed
 from tests.processes import only, run
 
+pytestmark = pytest.mark.slow
 RECORDED = recorded_training.__file__
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
 WORDS = (

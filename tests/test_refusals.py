@@ -109,7 +109,7 @@ REFUSED = [
     ("reproduce", "paper.tables.methods.captoin=x", "did you mean paper.tables.methods.caption"),
     ("reproduce", "paper.tables.methods.scores=3", "methods.scores=3 is not valid; it takes a list, such as"),
     ("reproduce", "job_threads=null", "job_threads=null is not valid; it takes a whole number of at least 1"),
-    ("reproduce", "images=0", "images=0 is not valid; it takes a whole number of at least 1 or null"),
+    ("reproduce", "--dry-run images=0", "images=0 is not valid; it takes a whole number of at least 1 or null"),
     ("reproduce", "jobs=many", "jobs=many is not valid; it takes a whole number of at least 1 or null"),
     ("reproduce", "accelerator=tpu", "accelerator=tpu is not valid; choose one of: auto, cpu, gpu"),
     ("benchmark", "repeats=many", "repeats=many is not valid; it takes a whole number of at least 1"),

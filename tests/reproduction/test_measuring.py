@@ -26,6 +26,7 @@ PAPER: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 def test_speed_and_precision_are_tables_like_others(tmp_path: Path) -> None:
     reproduce(asked(tmp_path, PAPER, "jobs=1"), CONF)
     results = tmp_path / "results"

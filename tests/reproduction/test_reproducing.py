@@ -194,6 +194,7 @@ def test_a_dry_run_lists_cells_and_computes_nothing(tmp_path: Path, capsys: pyte
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.slow
 def test_a_killed_command_goes_on_to_the_same_table(finished: Path, tmp_path: Path) -> None:
     """Two processes compute cells until all are killed, as soon as the first cell has rows; one goes on."""
     shutil.copytree(finished / "weights", tmp_path / "weights")

@@ -25,6 +25,7 @@ def own_paper(tmp_path: Path) -> list[str]:
     return [*places, f"output_dir={tmp_path}/outputs", "paper=floors", "logger=csv", "jobs=1"]
 
 
+@pytest.mark.slow
 def test_runs_of_a_sweep_share_the_work_and_write_one_table(own_paper: list[str], tmp_path: Path) -> None:
     """By submitit's processes, which stand for SLURM's jobs."""
     launcher = ["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5"]
@@ -37,6 +38,7 @@ def test_runs_of_a_sweep_share_the_work_and_write_one_table(own_paper: list[str]
     assert (tmp_path / "results" / "floors.csv").read_bytes() == shared
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_one_line_and_exit_code_1(own_paper: list[str], tmp_path: Path) -> None:
     """As weights that are none, in a dry run already."""
     (tmp_path / "weights" / "net.pt").write_text("nothing")
