@@ -46,7 +46,7 @@ def reproduce(config: DictConfig, conf: Path, session: str | None = None) -> Non
     networks = plan_networks(paper, words, parent / "trainings", Path(str(config.weights_dir)).expanduser())
     for network in networks:
         if network.absent is not None:
-            log.warning("left out: %s: %s", network.name, network.absent.reason)
+            log.warning("left out: %s", network.absent.reason)
     studies = plan_trainings(paper, words, parent / "trainings")
     trainings = [network.training for network in networks if network.training is not None]
     trainings += [task for tasks in studies.values() if not isinstance(tasks, Absent) for task in tasks]

@@ -1,6 +1,7 @@
 """Write a paper's tables, figures and report into a folder, and log them."""
 
 import logging
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,7 @@ def log_parts(config: DictConfig, parts: Sequence[Part], origin: Mapping[str, An
     logger = build_logger_for(options, folder)
     if logger is None:
         return
+    warnings.filterwarnings("ignore", "Experiment logs directory .* is not empty")  # an earlier command's, done again
     log_config(logger, options, origin)
     for part in parts:
         columns = [column.within_group(column.name) for column in part.table.columns]
