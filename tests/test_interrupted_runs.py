@@ -138,6 +138,7 @@ def killed(weights: Path, cwd: Path, rows: int, *words: str) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_killed_and_continued_it_is_the_same_file(weights: Path, whole: Path, tmp_path: Path) -> None:
     outputs = tmp_path / "outputs"
     folder = killed(weights, tmp_path, 8, f"output_dir={outputs}", f"hydra.run.dir={outputs}/visualize/run")

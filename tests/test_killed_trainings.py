@@ -152,6 +152,7 @@ def start(cwd: Path, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=cwd, env=variables, text=True, start_new_session=True, **pipes)
 
 
+@pytest.mark.slow
 def test_killed_and_continued_it_has_the_same_weights(tmp_path: Path) -> None:
     """By SIGKILL, when the first epochs are done; continued by no other words than ckpt=last, in the same folder."""
     words = (*WORDS, "dataset.epochs=12", "trainer.enable_progress_bar=false")

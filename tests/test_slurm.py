@@ -82,6 +82,7 @@ def srun(*words: str, cwd: Path) -> list[tuple[int, str, str]]:
         return list(threads.map(ended, processes))
 
 
+@pytest.mark.slow
 def test_processes_that_begin_at_different_times_have_one_folder(tmp_path: Path) -> None:
     (first, told, _), (second, other, _) = srun(cwd=tmp_path)
     assert first == second == 0
@@ -111,6 +112,7 @@ def test_what_is_wrong_with_one_process_alone_is_said(tmp_path: Path) -> None:
     assert (code, said) == (1, "error: in process 1: half of everything is nothing\n")
 
 
+@pytest.mark.slow
 def test_submitit_gives_each_run_of_a_sweep_its_folder_and_its_refusal(tmp_path: Path) -> None:
     """A refused run is one line, and the exit code, and leaves the other one alone, which is a whole training."""
     code, _, errors = ended(start(TRAIN, *LOCAL, "seed=-1,7", *QUICK, cwd=tmp_path))
