@@ -63,8 +63,10 @@ class KeepPictures(L.Callback):
 
 
 def ranking(rows: Sequence[Row], score: str, better: str) -> list[int]:
-    """Places of the rows that have this score, the best first; equal ones in their order. Of a score that is neither
-    good nor bad there are none."""
+    """Places of the rows that have this score, the best first, equal ones in their order.
+
+    Of a score that is neither good nor bad there are none.
+    """
     sign = {"higher": -1, "lower": 1}.get(better)
     if sign is None:
         return []

@@ -34,6 +34,12 @@ class Place:
     column: str
     seed: int | None = None
 
+    @property
+    def label(self) -> str:
+        """What people call it: "CUB, ResNet-50, seed 40, Grad-CAM, strict"."""
+        seed = "" if self.seed is None else f"seed {self.seed}"
+        return ", ".join(part for part in (self.network, seed, self.row, self.column) if part)
+
 
 @dataclass(frozen=True)
 class Network:
@@ -97,8 +103,7 @@ def plan_cells(paper: Paper, networks: Sequence[Network], words: Words, parent: 
             if network.absent is None:
                 sentence = [*paper.words, *paper.networks[place.network].words, *table.words, *own]
                 config = words.compose("visualize", sentence)
-                label = ", ".join(part for part in (place.network, place.row, place.column) if part)
-                plan.cells[place] = score_task(parent, label, config, network.weights, _data_hash(config, hashes))
+                plan.cells[place] = score_task(parent, place.label, config, network.weights, _data_hash(config, hashes))
     return plan
 
 
@@ -132,8 +137,8 @@ def _network(
         config = words.compose("visualize", own)
         data_of(config).setup("test")
         if spec.train is not None:
-            of_seed = [] if seed is None else [f"seed={seed}"]
-            training = train_task(parent, f"training {name}", words.compose("train", [*spec.train, *of_seed]))
+            of_seed, label = ([], name) if seed is None else ([f"seed={seed}"], f"{name}, seed {seed}")
+            training = train_task(parent, f"training {label}", words.compose("train", [*spec.train, *of_seed]))
             return Network(name, seed, training=training)
         if spec.ckpt is None:
             return Network(name, seed, imagenet_weights_file(config.model.name))

@@ -20,8 +20,8 @@ from relprop.config import leaves
 from relprop.resuming import SUMMARY
 
 LIBRARIES = ("torch", "torchvision", "captum", "scikit-image", "opencv-python-headless")
-# Where files lie and how many images go at once: it changes no number.
-WORKLOAD = ("data_dir", "batch_size", "num_workers", "max_batch", "enable_progress_bar")
+# Where files lie, and who reads them: it changes no number.
+PLACES = ("data_dir", "num_workers", "enable_progress_bar")
 
 
 @dataclass(frozen=True)
@@ -86,13 +86,13 @@ def placed(config: DictConfig, folder: Path, label: str, checkpoint: Path | None
     return settled
 
 
-def settings(config: DictConfig, groups: Iterable[str]) -> dict[str, Any]:
-    """The values of these groups of a config by dotted key, but for those that change no number."""
-    chosen = set(groups)
+def settings(config: DictConfig, groups: Iterable[str], free: Iterable[str] = ()) -> dict[str, Any]:
+    """Values of these groups of a config by dotted key, but for options that change no number, those `free` too."""
+    chosen, left_out = set(groups), {*PLACES, *free}
     return {
         key: value
         for key, value in leaves(config).items()
-        if key.partition(".")[0] in chosen and key.rpartition(".")[2] not in WORKLOAD
+        if key.partition(".")[0] in chosen and key.rpartition(".")[2] not in left_out
     }
 
 
