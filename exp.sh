@@ -108,7 +108,7 @@ list() {
 # Whether the Python $1 can do what the experiment $2 needs.
 is_ready() {
   local modules=(relprop) find='import sys, importlib.util as u; sys.exit(not all(map(u.find_spec, sys.argv[1:])))'
-  if [[ $2 == test ]]; then modules+=(pytest xdist hypothesis zennit pytorch_grad_cam timm submitit selenium); fi
+  if [[ $2 == test ]]; then modules+=(pytest xdist hypothesis zennit pytorch_grad_cam timm submitit playwright); fi
   "$1" -c "$find" "${modules[@]}" 2>/dev/null
 }
 

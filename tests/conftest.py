@@ -1,9 +1,16 @@
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
 from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+    from tests.browser import Window
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -22,6 +29,32 @@ def data_dir() -> Path:
 def weights_dir() -> Path:
     """The folder of the trained weights; tests that ask for it carry the mark `weights`."""
     return _folder("RELPROP_WEIGHTS")
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    """One for the tests of a file. While Playwright runs, its event loop counts as running in the tests' thread:
+    were the browser kept any longer, tests elsewhere could start no loop of their own."""
+    from tests.browser import chromium
+
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def window(browser: "Browser") -> "Iterator[Callable[..., Window]]":
+    """Opens empty windows that know nothing of each other; they are closed after the test."""
+    from tests.browser import Window
+
+    windows: list[Window] = []
+
+    def open_window(width: int = 1280, height: int = 800) -> Window:
+        windows.append(Window.opened(browser, width, height))
+        return windows[-1]
+
+    yield open_window
+    for opened in windows:
+        opened.close()
 
 
 @pytest.fixture

@@ -1,49 +1,47 @@
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
+from playwright.sync_api import Browser
+from playwright.sync_api import Page as Tab
 
-from relprop.report import Page
-from tests.report.opened import Opened
-
-# A container has neither the sandbox's rights nor much shared memory, and often no GPU.
-ARGUMENTS = (
-    *("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"),
-    *("--disable-background-networking", "--disable-component-update", "--no-first-run", "--hide-scrollbars"),
-)
+from relprop.report import Page, render
+from tests.browser import PHONE, Window, chromium
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[webdriver.Chrome]:
-    """One browser for all tests; nothing is downloaded for it."""
-    browser, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
-    if not browser or not driver:
-        pytest.skip("no browser is installed: apt-get install chromium chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = browser
-    for argument in ARGUMENTS:
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    chrome = webdriver.Chrome(options=options, service=Service(executable_path=driver))
-    try:
-        yield chrome
-    finally:
-        chrome.quit()
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """One for all of these tests, of which none starts a loop of its own."""
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="package")
+def desktop(browser: Browser) -> Iterator[Window]:
+    """One for all of these tests, as opening one takes longer than most of them; a report leaves nothing in it."""
+    window = Window.opened(browser)
+    yield window
+    window.close()
 
 
 @pytest.fixture
-def opened(chromium: webdriver.Chrome, tmp_path: Path) -> Iterator[Callable[..., Opened]]:
+def opened(desktop: Window, window: Callable[..., Window], tmp_path: Path) -> Iterator[Callable[..., Tab]]:
     """Opens a page; after the test the console must be empty, and only the page itself have been asked for."""
-    pages: list[Opened] = []
+    file = tmp_path / "report.html"
+    windows: list[Window] = []
 
-    def open_page(page: Page, width: int = 1280) -> Opened:
-        pages.append(Opened.page(chromium, page, tmp_path, width))
-        return pages[-1]
+    def open_page(page: Page, width: int = 1280) -> Tab:
+        if width < PHONE:
+            shown = window(width)
+        else:
+            shown = desktop
+            shown.reset(width)
+        windows.append(shown)
+        file.write_text(render(page), encoding="utf-8")
+        shown.page.goto(file.as_uri())
+        return shown.page
 
     yield open_page
-    for page in pages:
-        assert page.complaints() == []
-        assert page.requests() == [(tmp_path / "report.html").as_uri()]
+    for shown in windows:
+        assert shown.complaints() == []
+        assert shown.requests() == [file.as_uri()]

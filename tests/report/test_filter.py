@@ -3,40 +3,40 @@
 from collections.abc import Callable
 
 import pytest
-from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.remote.webelement import WebElement
+from playwright.sync_api import Locator, Position
+from playwright.sync_api import Page as Tab
 
 from relprop.report import Curve, Page, Section
 from relprop.tables import Column, Table
-from tests.report.opened import Opened
+from tests.browser import box, press, styles, texts
 from tests.report.pages import METHODS, page
 
 pytestmark = pytest.mark.browser
-Open = Callable[..., Opened]
+Open = Callable[..., Tab]
 EVERY = [*METHODS, "Extra"]
 
 
-def rows(shown: Opened, section: int) -> list[str]:
-    return shown.texts(f"#section-{section} .scores tr[data-method] td:nth-child({section})")
+def rows(shown: Tab, section: int) -> list[str]:
+    return texts(shown, f"#section-{section} .scores tr[data-method] td:nth-child({section})")
 
 
-def curves(shown: Opened) -> list[str]:
+def curves(shown: Tab) -> list[str]:
     """The methods of the curves that are to be seen."""
     code = "[...document.querySelectorAll('.curve')].filter((curve) => curve.getBoundingClientRect().width)"
-    return [EVERY[int(number)] for number in shown.script(f"{code}.map((curve) => curve.dataset.method)")]
+    return [EVERY[int(number)] for number in shown.evaluate(f"{code}.map((curve) => curve.dataset.method)")]
 
 
-def choice(shown: Opened, method: str) -> WebElement:
-    return shown.all(".choice")[EVERY.index(method)]
+def choice(shown: Tab, method: str) -> Locator:
+    return shown.locator(".choice").nth(EVERY.index(method))
 
 
 def test_everything_is_shown_at_first(opened: Open) -> None:
     shown = opened(page())
-    assert shown.texts(".choice") == EVERY
+    assert texts(shown, ".choice") == EVERY
     assert rows(shown, 1) == list(METHODS) and rows(shown, 2) == ["Extra", "LRP"]
     assert curves(shown) == ["LRP", "Grad-CAM", "LRP"]
-    assert shown.one("#count").text == "7 of 7"
-    assert not shown.one("#nothing").is_displayed()
+    assert shown.locator("#count").inner_text() == "7 of 7"
+    assert not shown.locator("#nothing").is_visible()
 
 
 def test_a_method_is_taken_out_everywhere(opened: Open) -> None:
@@ -44,75 +44,76 @@ def test_a_method_is_taken_out_everywhere(opened: Open) -> None:
     choice(shown, "LRP").click()
     assert rows(shown, 1) == list(METHODS[1:]) and rows(shown, 2) == ["Extra"]
     assert curves(shown) == ["Grad-CAM"]
-    assert shown.texts(".same tbody th") == ["Grad-CAM"]
-    assert shown.texts(".extremes h4") == ["Grad-CAM"]
-    assert shown.one("#count").text == "6 of 7"
+    assert texts(shown, ".same tbody th") == ["Grad-CAM"]
+    assert texts(shown, ".extremes h4") == ["Grad-CAM"]
+    assert shown.locator("#count").inner_text() == "6 of 7"
     choice(shown, "LRP").click()
     assert rows(shown, 1) == list(METHODS) and curves(shown) == ["LRP", "Grad-CAM", "LRP"]
 
 
 def test_none_and_all(opened: Open) -> None:
     shown = opened(page())
-    shown.one("[data-check='none']").click()
-    assert rows(shown, 1) == rows(shown, 2) == curves(shown) == shown.texts(".same tbody th") == []
-    assert shown.texts(".extremes") == shown.texts(".heading") == []
-    assert shown.one("#count").text == "0 of 7"
-    assert shown.one("#nothing").is_displayed()
+    shown.locator("[data-check='none']").click()
+    assert rows(shown, 1) == rows(shown, 2) == curves(shown) == texts(shown, ".same tbody th") == []
+    assert texts(shown, ".extremes") == texts(shown, ".heading") == []
+    assert shown.locator("#count").inner_text() == "0 of 7"
+    assert shown.locator("#nothing").is_visible()
     choice(shown, "Sobel").click()
-    assert rows(shown, 1) == ["Sobel"] and shown.texts(".heading") == ["last"]
-    shown.one("[data-check='all']").click()
+    assert rows(shown, 1) == ["Sobel"] and texts(shown, ".heading") == ["last"]
+    shown.locator("[data-check='all']").click()
     assert rows(shown, 1) == list(METHODS)
-    assert not shown.one("#nothing").is_displayed()
+    assert not shown.locator("#nothing").is_visible()
 
 
 def test_search(opened: Open) -> None:
     shown = opened(page())
-    shown.one("#search").send_keys(" cAM")
-    assert rows(shown, 1) == shown.texts(".choice") == ["Grad-CAM", "Score-CAM"] and rows(shown, 2) == []
+    shown.locator("#search").press_sequentially(" cAM")
+    assert rows(shown, 1) == texts(shown, ".choice") == ["Grad-CAM", "Score-CAM"] and rows(shown, 2) == []
     assert curves(shown) == ["Grad-CAM"]
     # All and none are those that fit the search; the others stay as they are.
-    shown.one("[data-check='none']").click()
+    shown.locator("[data-check='none']").click()
     assert rows(shown, 1) == []
-    shown.one("#search").send_keys(*[Keys.BACKSPACE] * 4)
+    shown.locator("#search").focus()
+    press(shown, *["Backspace"] * 4)
     assert rows(shown, 1) == ["LRP", "Gradient", "Random", "Sobel"]
-    shown.one("#search").send_keys("nothing like this")
-    assert rows(shown, 1) == [] and shown.one("#nothing").is_displayed()
+    shown.locator("#search").press_sequentially("nothing like this")
+    assert rows(shown, 1) == [] and shown.locator("#nothing").is_visible()
 
 
 def test_hidden_rows_come_back_in_the_order_of_the_sorted(opened: Open) -> None:
     shown = opened(page())
     choice(shown, "Score-CAM").click()
-    shown.one(".scores th[data-place='1'] button").click()
+    shown.locator("#section-1 .scores th[data-place='1'] button").click()
     choice(shown, "Score-CAM").click()
     assert rows(shown, 1)[:2] == ["Score-CAM", "LRP"]
 
 
-def opacities(shown: Opened) -> list[float]:
-    return [float(opacity) for opacity in shown.styles(".curve", "opacity")]
+def opacities(shown: Tab) -> list[float]:
+    return [float(opacity) for opacity in styles(shown, ".curve", "opacity")]
 
 
-def readings(shown: Opened) -> list[str]:
-    return shown.texts(".reading")
+def readings(shown: Tab) -> list[str]:
+    return texts(shown, ".reading")
 
 
 def test_pointing_at_a_method_brings_its_curves_out(opened: Open) -> None:
     shown = opened(page())
-    for target in (choice(shown, "Grad-CAM"), shown.all(".scores tr[data-method]")[1]):
-        shown.hover(target)
+    for target in (choice(shown, "Grad-CAM"), shown.locator(".scores tr[data-method]").nth(1)):
+        target.hover()
         lrp, cam, elsewhere = opacities(shown)
         assert cam == elsewhere == 1 and lrp < 0.3
         assert readings(shown) == ["Grad-CAM", ""]
-        shown.hover(shown.one("h1"))
+        shown.locator("h1").hover()
         assert opacities(shown) == [1, 1, 1] and readings(shown) == ["", ""]
 
 
 def test_focus_brings_its_curves_out(opened: Open) -> None:
     shown = opened(page())
-    shown.one("#search").click()
-    shown.press(*[Keys.TAB] * 4)
+    shown.locator("#search").click()
+    press(shown, *["Tab"] * 4)
     assert opacities(shown)[1] == 1 and opacities(shown)[0] < 0.3
     assert readings(shown) == ["Grad-CAM", ""]
-    shown.press(Keys.SPACE)
+    press(shown, "Space")
     assert rows(shown, 1)[:2] == ["LRP", "Score-CAM"]
 
 
@@ -120,20 +121,21 @@ def test_a_curve_is_read_under_the_pointer(opened: Open) -> None:
     x, means = [1.0, 2.0, 4.0], {"LRP": [-3.0, -1.0, -2.0], "Grad-CAM": [-3.0, -2.5, -3.0]}
     curves = [Curve(method, "", x, mean, mean, mean) for method, mean in means.items()]
     shown = opened(Page("", "", [Section("", Table([Column("method")], [["LRP"], ["Grad-CAM"]]), curves)]))
-    svg = shown.one(".plot svg")
-    scale = svg.rect["width"] / 480
-    across, up = map(float, shown.all(".curve polyline")[0].get_attribute("points").split()[1].split(","))
-    place = (across - 240) * scale, (up - 150) * scale - 5  # a little above LRP's second point
+    svg = shown.locator(".plot svg")
+    scale = box(svg)["width"] / 480
+    points = shown.locator(".curve polyline").first.get_attribute("points") or ""
+    across, up = map(float, points.split()[1].split(","))
+    place = Position(x=round(across * scale), y=round(up * scale - 5))  # a little above LRP's second point
 
-    shown.hover(svg, *place)
+    svg.hover(position=place)
     name, reading = readings(shown)[0].split(": ")
     assert name == "LRP" and opacities(shown)[0] == 1 and opacities(shown)[1] < 0.3
     assert list(map(float, reading.split(" at "))) == pytest.approx([-1, 2], abs=0.02)
-    assert shown.one(".cursor").is_displayed()
-    shown.hover(shown.one("h1"))
-    assert readings(shown) == [""] and opacities(shown) == [1, 1] and not shown.one(".cursor").is_displayed()
+    assert shown.locator(".cursor").is_visible()
+    shown.mouse.move(0, 0)
+    assert readings(shown) == [""] and opacities(shown) == [1, 1] and not shown.locator(".cursor").is_visible()
     choice(shown, "LRP").click()
-    shown.hover(svg, *place)
+    svg.hover(position=place)
     assert readings(shown) == [""]  # it is hidden, and the other one too far away
 
 
@@ -142,5 +144,5 @@ def test_lines_have_the_look_that_the_list_says(opened: Open) -> None:
     for method in ("LRP", "Grad-CAM"):
         number = EVERY.index(method)
         lines = f".swatch .stroke-{number}, polyline.stroke-{number}"
-        looks = list(zip(shown.styles(lines, "stroke"), shown.styles(lines, "strokeDasharray"), strict=True))
+        looks = list(zip(styles(shown, lines, "stroke"), styles(shown, lines, "strokeDasharray"), strict=True))
         assert len(looks) > 1 and len(set(looks)) == 1 and looks[0][0] != "none"

@@ -3,25 +3,25 @@
 from collections.abc import Callable
 
 import pytest
-from selenium.webdriver.common.keys import Keys
+from playwright.sync_api import Page as Tab
 
 from relprop.report import Page, Section
 from relprop.tables import Absent, Column, Spread, Table
-from tests.report.opened import Opened
+from tests.browser import box, press, styles, texts
 from tests.report.pages import page
 
 pytestmark = pytest.mark.browser
-Open = Callable[..., Opened]
+Open = Callable[..., Tab]
 
 
-def click(shown: Opened, place: int) -> list[str]:
+def click(shown: Tab, place: int) -> list[str]:
     """Methods from top to bottom after a click on a header of the first table."""
-    shown.one(f".scores th[data-place='{place}'] button").click()
+    shown.locator(f"#section-1 .scores th[data-place='{place}'] button").click()
     return methods(shown)
 
 
-def methods(shown: Opened) -> list[str]:
-    return shown.texts("#section-1 .scores tr[data-method] td:first-child")
+def methods(shown: Tab) -> list[str]:
+    return texts(shown, "#section-1 .scores tr[data-method] td:first-child")
 
 
 def test_numbers_by_value_within_each_block(opened: Open) -> None:
@@ -32,7 +32,7 @@ def test_numbers_by_value_within_each_block(opened: Open) -> None:
     assert click(shown, 1) == ["Gradient", "Random", "LRP", "Score-CAM", "Grad-CAM", "Sobel"]
     assert click(shown, 2) == ["LRP", "Grad-CAM", "Score-CAM", "Gradient", "Random", "Sobel"]
     assert click(shown, 2) == ["Random", "Gradient", "Score-CAM", "Grad-CAM", "LRP", "Sobel"]
-    assert shown.texts("#section-1 .heading") == ["first", "last"]
+    assert texts(shown, "#section-1 .heading") == ["first", "last"]
 
 
 def test_texts_as_people_do(opened: Open) -> None:
@@ -53,12 +53,12 @@ def test_the_header_says_how_it_is_sorted(opened: Open) -> None:
     shown = opened(page())
 
     def sorted_by() -> list[tuple[str | None, str | None]]:
-        headers = shown.all("th[aria-sort]")
+        headers = shown.locator("th[aria-sort]").all()
         return [(header.get_attribute("data-place"), header.get_attribute("aria-sort")) for header in headers]
 
     def arrow(place: int) -> str:
-        code = "getComputedStyle(document.querySelector(arguments[0]), '::after').content"
-        return str(shown.script(code, f".scores th[data-place='{place}'] .arrow")).strip('"')
+        header = shown.locator(f"#section-1 .scores th[data-place='{place}'] .arrow")
+        return str(header.evaluate("(arrow) => getComputedStyle(arrow, '::after').content")).strip('"')
 
     assert sorted_by() == [] and arrow(1) == "none"
     click(shown, 1)
@@ -71,31 +71,31 @@ def test_the_header_says_how_it_is_sorted(opened: Open) -> None:
 
 def test_by_keyboard(opened: Open) -> None:
     shown = opened(page())
-    shown.script("document.querySelector('.scores button').focus()")
-    shown.press(Keys.TAB, Keys.TAB, Keys.ENTER)  # headers over one line only come behind those over both
-    assert shown.texts("th[aria-sort]") == ["score ↑"]
+    shown.evaluate("document.querySelector('.scores button').focus()")
+    press(shown, "Tab", "Tab", "Enter")  # headers over one line only come behind those over both
+    assert texts(shown, "th[aria-sort]") == ["score ↑"]
     assert methods(shown)[0] == "Score-CAM"
-    shown.press(Keys.SPACE)
+    press(shown, "Space")
     assert methods(shown)[0] == "Gradient"
 
 
 def test_one_table_leaves_the_others(opened: Open) -> None:
     shown = opened(page())
-    shown.all("#section-2 th button")[0].click()
-    shown.all("#section-2 th button")[0].click()
-    assert shown.texts("#section-2 tr[data-method]") == ["2\tLRP", "1\tExtra"]
+    shown.locator("#section-2 th button").first.click()
+    shown.locator("#section-2 th button").first.click()
+    assert texts(shown, "#section-2 tr[data-method]") == ["2\tLRP", "1\tExtra"]
     assert methods(shown) == ["LRP", "Grad-CAM", "Score-CAM", "Gradient", "Random", "Sobel"]
 
 
 def test_best_and_second_stand_out(opened: Open) -> None:
     shown = opened(page())
-    assert [element.text for element in shown.all(".best")] == ["10.0"]
-    assert int(shown.one(".best").value_of_css_property("font-weight")) >= 600
-    assert [element.text for element in shown.all(".second")] == ["9.0"]
-    assert "underline" in shown.one(".second").value_of_css_property("text-decoration")
-    sizes = [float(shown.one(part).value_of_css_property("font-size")[:-2]) for part in (".second", ".interval")]
+    assert shown.locator(".best").all_inner_texts() == ["10.0"]
+    assert int(styles(shown, ".best", "fontWeight")[0]) >= 600
+    assert shown.locator(".second").all_inner_texts() == ["9.0"]
+    assert "underline" in styles(shown, ".second", "textDecoration")[0]
+    sizes = [float(styles(shown, part, "fontSize")[0][:-2]) for part in (".second", ".interval")]
     assert sizes[1] < sizes[0]
-    group = shown.one(".group").rect
-    columns = [shown.one(f".scores th[data-place='{place}']").rect for place in (1, 2)]
+    group = box(shown.locator(".group"))
+    columns = [box(shown.locator(f"#section-1 .scores th[data-place='{place}']")) for place in (1, 2)]
     assert group["x"] == columns[0]["x"] and group["y"] < columns[0]["y"]
     assert group["width"] == pytest.approx(sum(column["width"] for column in columns), abs=1)
