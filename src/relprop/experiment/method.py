@@ -28,6 +28,13 @@ class Method:
         """Attribution, then reduction and post-processing."""
         return self.pipeline(self.explainer(images, target, indices))
 
+    def with_logits(
+        self, images: Tensor, target: Tensor | int | None, indices: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Heatmaps (N, H, W), as of a call, and the network's logits (N, classes); None is the predicted class."""
+        attribution, logits = self.explainer.with_logits(images, target, indices)
+        return self.pipeline(attribution), logits
+
     def describe(self) -> dict[str, Any]:
         """What becomes of the channels, for rows and summaries."""
         return {"channels": self.explainer.channels, **self.pipeline.describe()}

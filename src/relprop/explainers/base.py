@@ -54,6 +54,18 @@ class Explainer(ABC):
             attribution = torch.cat([self._explained(*chunk) for chunk in chunks])
         return attribution.clamp(min=0) if self.positive else attribution
 
+    def with_logits(
+        self, images: Tensor, target: Tensor | int | None = None, indices: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Attribution, as of a call, and the model's logits (N, classes), from which the predicted classes are.
+
+        It costs a forward pass of its own, unless the method has the logits anyway.
+        """
+        check_batch(images)
+        with torch.no_grad(), evaluation_mode(self.model), exact_float32(images.device):
+            logits = torch.cat([self.model(chunk) for chunk in torch.split(images, self.max_batch)])
+        return self(images, logits.argmax(1) if target is None else target, indices), logits
+
     @abstractmethod
     def explain(self, images: Tensor, target: Tensor) -> Tensor:
         """Attribution (n, C, H, W) of up to `max_batch` images for the classes (n,); the model is in evaluation mode.

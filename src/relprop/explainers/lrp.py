@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
-from relprop.explainers.base import MAX_BATCH, Explainer
+from relprop.explainers.base import MAX_BATCH, Explainer, check_batch, check_hooks
+from relprop.inference import evaluation_mode
 from relprop.lrp import COMPOSITES, LRP, Patterns
 from relprop.lrp.gradients import PatternNet
+from relprop.lrp.start import class_indices
 from relprop.registry import choose
 
 
@@ -63,6 +66,20 @@ class LRPExplainer(Explainer):
     def explain(self, images: Tensor, target: Tensor) -> Tensor:
         """Relevance (N, C, H, W)."""
         return self.engine.attribute(images, target)
+
+    def with_logits(
+        self, images: Tensor, target: Tensor | int | None = None, indices: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Attribution, and the logits from the engine's own forward pass: no other is run."""
+        check_batch(images)
+        with evaluation_mode(self.model):
+            check_hooks(self.model, images)
+        classes = None if target is None else class_indices(target, images)
+        chunks = torch.split(images.detach(), self.max_batch)
+        targets = [None] * len(chunks) if classes is None else torch.split(classes, self.max_batch)
+        explained = [self.engine.attribute_with_logits(*each) for each in zip(chunks, targets, strict=True)]
+        attribution, logits = (torch.cat(parts) for parts in zip(*explained, strict=True))
+        return attribution.clamp(min=0) if self.positive else attribution, logits
 
 
 def takes_patterns(composite: str) -> bool:

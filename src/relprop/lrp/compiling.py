@@ -27,21 +27,21 @@ class Compiler:
         """Compile anew from now on: the weights, which are part of the programs, have changed."""
         self._programs.clear()
 
-    def __call__(self, explain: Explain, batch: Tensor, target: Tensor | None) -> Tensor:
-        """The attribution of `explain(batch, target)`. Raises `UserError` where torch.compile finds no compiler."""
+    def __call__(self, explain: Explain, batch: Tensor, target: Tensor | None) -> tuple[Tensor, Tensor]:
+        """What `explain(batch, target)` gives. Raises `UserError` where torch.compile finds no compiler."""
         key = (batch.shape, batch.stride(), batch.dtype, batch.device, target is None)
         if key not in self._programs:
             # once as it is: checks the input, and what is remembered between calls stays out of the program
             classes = explain(batch, target, Watcher())[1].shape[1]
-            steps = make_fx(lambda *inputs: explain(*inputs, Watcher(), checks=False)[0])(batch, target)
+            steps = make_fx(lambda *inputs: explain(*inputs, Watcher(), checks=False))(batch, target)
             mode = "reduce-overhead" if batch.is_cuda else "default"
             self._programs[key] = torch.compile(steps, mode=mode), classes
         program, classes = self._programs[key]
         if target is not None:
             check_classes(target, classes)
         try:
-            attribution: Tensor = program(batch, target)
+            attribution, logits = program(batch, target)
         except torch._dynamo.exc.BackendCompilerFailed as error:
             reason = str(error).partition(chr(10))[0]
             raise UserError(f"compile=True: {reason}; install a C++ compiler, or leave compile out") from error
-        return attribution.clone()  # a CUDA graph overwrites its output in the next call
+        return attribution.clone(), logits.clone()  # a CUDA graph overwrites its outputs in the next call

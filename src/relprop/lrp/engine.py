@@ -126,6 +126,10 @@ class LRP:
         `images`: finite floats (N, C, H, W), normalised as in training, on the model's device. `target`: None for the
         predicted class, a class index for all images, or indices (N,).
         """
+        return self.attribute_with_logits(images, target)[0]
+
+    def attribute_with_logits(self, images: Tensor, target: Tensor | int | None = None) -> tuple[Tensor, Tensor]:
+        """What `attribute` gives, and the logits (N, classes) that the same forward pass has given, in that dtype."""
         return self._propagate(images, target, Watcher(self._scale))
 
     def trace(self, images: Tensor, target: Tensor | int | None = None) -> dict[str, Tensor]:
@@ -134,7 +138,7 @@ class LRP:
         "input" is what `attribute` gives. Steps that get none (gates, a branch that the split cuts off) are left out.
         """
         watcher = Watcher(self._scale, record={})
-        attribution = self._propagate(images, target, watcher)
+        attribution, _ = self._propagate(images, target, watcher)
         return {"input": attribution, **dict(reversed((watcher.record or {}).items()))}
 
     def audit(self, images: Tensor, target: Tensor | int | None = None) -> Audit:
@@ -148,8 +152,8 @@ class LRP:
         lines = [f"  {step.name:{width}} ← {self.plan.describe(step)}" for step in self.graph.steps]
         return "\n".join([f"LRP of {type(self.model).__name__}", *lines])
 
-    def _propagate(self, images: Tensor, target: Tensor | int | None, watcher: Watcher) -> Tensor:
-        """Relevance of the images; `watcher` sees what happens on the way."""
+    def _propagate(self, images: Tensor, target: Tensor | int | None, watcher: Watcher) -> tuple[Tensor, Tensor]:
+        """Relevance of the images, and the logits; `watcher` sees what happens on the way."""
         check_images(images, self.graph)
         with torch.inference_mode(False), torch.no_grad(), exact_float32(images.device):
             self._current_weights()
@@ -158,8 +162,10 @@ class LRP:
                 batch = batch.contiguous(memory_format=self.options.memory_format)
             classes = None if target is None else class_indices(target, images)
             if self._compiler is not None and not watcher.is_watching:
-                return self._compiler(self._explain, batch, classes).contiguous()
-            return self._explain(batch, classes, watcher)[0].contiguous()
+                attribution, logits = self._compiler(self._explain, batch, classes)
+            else:
+                attribution, logits = self._explain(batch, classes, watcher)
+            return attribution.contiguous(), logits
 
     def _explain(
         self, batch: Tensor, target: Tensor | None, watcher: Watcher, checks: bool = True
@@ -171,7 +177,7 @@ class LRP:
             raise UserError(f"the network must return logits (N, classes), not {tuple(logits.shape)}")
         if target is not None and checks:
             check_classes(target, logits.shape[1])
-        wide = logits if logits.dtype == torch.float64 else logits.float()
+        wide = (logits if logits.dtype == torch.float64 else logits.float()).clone()  # rules may use the memory again
         start = self.start(wide, wide.argmax(1) if target is None else target)
         relevance = (start * watcher.scale).to(batch.dtype)
         result = walk(self.plan, self._weights, activations, relevance, self.relevance_filter, watcher)
