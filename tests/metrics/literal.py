@@ -62,6 +62,8 @@ def filled(fill: str, image: Tensor, mean: Tensor, std: Tensor, seed: int) -> Te
     """What pixels become, for fills that do not look at what is hidden: (C, H, W)."""
     if fill == "black":
         return ((0 - mean) / std).expand_as(image)
+    if fill == "white":
+        return ((1 - mean) / std).expand_as(image)
     if fill in ("zero", "mean"):
         return torch.zeros_like(image)
     if fill == "image_mean":

@@ -133,7 +133,7 @@ def test_label_says_what_differs_from_the_published() -> None:
 @pytest.mark.parametrize(
     ("choices", "message"),
     [
-        ({"fills": {"insertion": "pink"}}, "fill=pink is unknown; choose one of: black, zero"),
+        ({"fills": {"insertion": "pink"}}, "fill=pink is unknown; choose one of: black, white, zero"),
         ({"fills": {"upwards": "black"}}, "curve=upwards is unknown; choose one of: insertion"),
         ({"score": "loss"}, "score=loss is unknown; choose one of: probability, logit, log_odds"),
         ({"step": 0}, "step=0 must be at least 1"),

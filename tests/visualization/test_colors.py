@@ -133,6 +133,18 @@ def test_the_callers_choice_of_map_is_kept() -> None:
     np.testing.assert_array_equal(colourize(heatmaps, signed=True)[0].movedim(0, -1).numpy(), expected)
 
 
+def test_a_limit_of_the_callers_stands_in_place_of_the_maps_own() -> None:
+    heatmaps = torch.tensor([[[-4.0, 1.0, 2.0]], [[0.0, 3.0, -6.0]]])
+    limit = torch.tensor([2.0, 12.0])
+    assert scale(heatmaps, limit).tolist() == [[[-1, 0.5, 1]], [[0, 0.25, -0.5]]]
+    expected = colour_map(signed=True)([[0, 0.75, 1], [0.5, 0.625, 0.25]])[..., :3].astype(np.float32)
+    for shown in (colourize(heatmaps, limit=limit), colourize(heatmaps, True, limit)):
+        np.testing.assert_array_equal(shown[:, :, 0].movedim(1, -1).numpy(), expected)
+    assert torch.equal(colourize(heatmaps, limit=colour_limit(heatmaps)), colourize(heatmaps))
+    with pytest.raises(ValueError, match="NaN"):
+        colourize(heatmaps * torch.nan, True, limit)
+
+
 @pytest.mark.parametrize("function", [colour_limit, scale, is_signed, colourize])
 def test_input_is_left_alone(function) -> None:
     heatmaps = (random_heatmaps(2) - 0.5).requires_grad_()

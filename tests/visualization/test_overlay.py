@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from skimage.filters import gaussian
 from torch import Tensor
 
-from relprop.visualization.colors import colourize
+from relprop.visualization.colors import colour_limit, colourize
 from relprop.visualization.overlay import overlay
 from tests.visualization.pictures import random_heatmaps, random_images
 
@@ -65,6 +65,17 @@ def test_both_signs_are_told_apart_over_any_image() -> None:
     heatmaps[0, :, :4], heatmaps[0, :, 4:] = -0.6, 1.0
     red, _, blue = overlay(images, heatmaps)[0]
     assert (blue[:, :4] > red[:, :4] + 0.1).all() and (red[:, 4:] > blue[:, 4:] + 0.1).all()
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_maps_on_one_limit_are_drawn_as_strongly_as_they_are_large(signed: bool) -> None:
+    images, heatmaps = random_images(1), random_heatmaps(1)
+    stronger = heatmaps.clone()
+    stronger[0, 0, 0] = 4  # the other pixels are the same, on a scale of their own
+    limit = colour_limit(stronger)
+    expected = overlay(images, stronger, signed)[..., 1:, :]
+    assert torch.equal(overlay(images, heatmaps, signed, limit)[..., 1:, :], expected)
+    assert not torch.equal(overlay(images, heatmaps, signed)[..., 1:, :], expected)
 
 
 def test_range_shape_and_inputs() -> None:

@@ -7,6 +7,7 @@ from relprop.visualization.contact_sheet import contact_sheet
 from relprop.visualization.curves import perturbation_curves
 from relprop.visualization.figures import figure_to_array, figure_to_png, save_figure
 from relprop.visualization.flips import flips_per_step
+from relprop.visualization.method_curves import method_curves
 from relprop.visualization.method_panel import method_panel
 from relprop.visualization.method_sheet import method_sheet
 from relprop.visualization.overlay import overlay
@@ -26,6 +27,7 @@ __all__ = [
     "figure_to_png",
     "flips_per_step",
     "is_signed",
+    "method_curves",
     "method_panel",
     "method_sheet",
     "overlay",

@@ -43,9 +43,12 @@ def limit_text(heatmap: Tensor) -> str:
     return f"100 % = {number}" + (f"e{int(exponent)}".replace("-", "−") if exponent else "")
 
 
-def scale(heatmaps: Tensor) -> Tensor:
-    """Heatmaps (N,H,W) as shares of their own `colour_limit`, cut to [-1,1]: float32 on the CPU, a new tensor."""
-    limit = colour_limit(heatmaps)
+def scale(heatmaps: Tensor, limit: Tensor | None = None) -> Tensor:
+    """Heatmaps (N,H,W) as shares of `limit` (N,), cut to [-1,1]: float32 on the CPU, a new tensor.
+
+    None: of their own `colour_limit`.
+    """
+    limit = colour_limit(heatmaps) if limit is None else limit
     return (heatmaps.detach().float().cpu() / limit.view(-1, 1, 1)).clamp(-1, 1)
 
 
@@ -59,13 +62,15 @@ def colour_map(signed: bool) -> Colormap:
     return _SIGNED if signed else matplotlib.colormaps["inferno"]
 
 
-def colourize(heatmaps: Tensor, signed: bool | None = None) -> Tensor:
+def colourize(heatmaps: Tensor, signed: bool | None = None, limit: Tensor | None = None) -> Tensor:
     """Heatmaps (N,H,W) as RGB images float32 (N,3,H,W) in [0,1], each scaled by its own `colour_limit`.
 
-    `signed` chooses the colour map; None asks `is_signed`, so that all of the batch share one.
+    `signed` chooses the colour map; None asks `is_signed`, so that all of the batch share one. `limit` (N,), above 0,
+    stands in place of the maps' own limits, for maps that are to be compared.
     Raises `ValueError` for NaN, infinite values and other shapes.
     """
-    shares = scale(heatmaps)
+    check_heatmaps(heatmaps)
+    shares = scale(heatmaps, limit)
     signed = is_signed(heatmaps) if signed is None else signed
     position = (shares + 1) / 2 if signed else shares.clamp(min=0)
     rgb = colour_map(signed)(position.numpy())[..., :3]

@@ -59,6 +59,14 @@ class Black(StillFill):
         return self.normalise(images.new_zeros(images.shape[1], 1, 1)).expand_as(images)
 
 
+class White(StillFill):
+    """1 in [0, 1], before normalisation."""
+
+    def pixels(self, images: Tensor) -> Tensor:
+        """One colour, of the images' shape."""
+        return self.normalise(images.new_ones(images.shape[1], 1, 1)).expand_as(images)
+
+
 class Zero(StillFill):
     """0 after normalisation."""
 
@@ -145,6 +153,7 @@ class TeleaChain(Fill):
 FILLS: Mapping[str, type[Fill]] = MappingProxyType(
     {
         "black": Black,
+        "white": White,
         "zero": Zero,
         "mean": Mean,
         "image_mean": ImageMean,
