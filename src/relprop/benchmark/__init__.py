@@ -1,6 +1,7 @@
 """Time explanations against an input gradient, bare forwards and other libraries, and scoring against bare forwards."""
 
-from relprop.benchmark.cases import ALL_CASES, Case, LRPCase, MaskingCase, ScoringCase, select
+from relprop.benchmark.cases import ALL_CASES, Case, LiveCase, LRPCase, MaskingCase, ScoringCase, select
+from relprop.benchmark.live import measure_live
 from relprop.benchmark.lrp import measure_lrp
 from relprop.benchmark.masking import measure_masking
 from relprop.benchmark.measuring import benchmark
@@ -13,10 +14,12 @@ __all__ = [
     "MEMORY_FORMATS",
     "Case",
     "LRPCase",
+    "LiveCase",
     "MaskingCase",
     "ScoringCase",
     "benchmark",
     "held_megabytes",
+    "measure_live",
     "measure_lrp",
     "measure_masking",
     "measure_scoring",

@@ -1,4 +1,4 @@
-"""What is measured, by name: explaining by LRP, scoring heatmaps, and explaining by masked pictures."""
+"""What is measured, by name: explaining by LRP, scoring heatmaps, explaining by masked pictures, and in real time."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -89,7 +89,23 @@ class MaskingCase:
         return {**masks, "dtype": self.dtype, "max_batch": self.pictures}
 
 
-Case: TypeAlias = LRPCase | ScoringCase | MaskingCase
+@dataclass(frozen=True)
+class LiveCase:
+    """Frames of a video, explained in real time: always the newest, or every one."""
+
+    model: str
+    every_frame: bool = False
+    batch: int = 1
+    image_size: int = 224
+    needs_cuda: bool = False
+
+    @property
+    def name(self) -> str:
+        """All that tells it from the others: "live/resnet18", with "/every_frame" if all are explained."""
+        return f"live/{self.model}{'/every_frame' * self.every_frame}"
+
+
+Case: TypeAlias = LRPCase | ScoringCase | MaskingCase | LiveCase
 
 # By network: batches that any machine can do, and one that takes a GPU to be filled.
 BATCHES = {"resnet50": (1, 8), "vgg16": (1, 4)}
@@ -123,7 +139,8 @@ MASKING_CASES = (
     MaskingCase("rise", "resnet18", masks=1000, dtype="bfloat16"),
     MaskingCase("rise", "resnet50", masks=1000, pictures=256, needs_cuda=True),
 )
-_CASES: tuple[Case, ...] = (*_lrp_cases(), *SCORING_CASES, *MASKING_CASES)
+LIVE_CASES = (LiveCase("resnet18"), LiveCase("resnet18", every_frame=True))
+_CASES: tuple[Case, ...] = (*_lrp_cases(), *SCORING_CASES, *MASKING_CASES, *LIVE_CASES)
 ALL_CASES: Mapping[str, Case] = MappingProxyType({case.name: case for case in _CASES})
 
 
@@ -131,13 +148,15 @@ def select(patterns: str | Iterable[str] | None, batch: int | None, has_cuda: bo
     """The cases that names or shell patterns fit (None: all), and those of them that this machine must leave out.
 
     `batch` replaces the cases' own number of images unless it is None; then nothing is left out, and cases that differ
-    in nothing else are one. Raises `UserError` that lists the names for a pattern that fits none.
+    in nothing else are one. Real time has one image at a time, whatever `batch` is. Raises `UserError` that lists the
+    names for a pattern that fits none.
     """
     chosen: dict[str, Case] = {}
     for pattern in ["*"] if patterns is None else [patterns] if isinstance(patterns, str) else patterns:
         fitting = [case for name, case in ALL_CASES.items() if fnmatchcase(name, pattern)]
         for case in fitting or [choose("case", pattern, ALL_CASES)]:
-            case = case if batch is None else replace(case, batch=batch, needs_cuda=False)
+            if batch is not None and not isinstance(case, LiveCase):
+                case = replace(case, batch=batch, needs_cuda=False)
             chosen[case.name] = case
     left_out = [case for case in chosen.values() if case.needs_cuda and not has_cuda]
     return [case for case in chosen.values() if case not in left_out], left_out

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from relprop.benchmark.cases import LRPCase, MaskingCase, ScoringCase, select
+from relprop.benchmark.cases import LiveCase, LRPCase, MaskingCase, ScoringCase, select
+from relprop.benchmark.live import measure_live
 from relprop.benchmark.lrp import measure_lrp
 from relprop.benchmark.masking import measure_masking
 from relprop.benchmark.scoring import measure_scoring
@@ -18,7 +19,7 @@ from relprop.errors import UserError
 
 # By kind of case: the row of a case, given the memory format, the repeats, and whether other libraries take part.
 MEASURES: Mapping[type, Callable[[Any, str, int, bool], dict[str, Any]]] = MappingProxyType(
-    {LRPCase: measure_lrp, ScoringCase: measure_scoring, MaskingCase: measure_masking}
+    {LRPCase: measure_lrp, ScoringCase: measure_scoring, MaskingCase: measure_masking, LiveCase: measure_live}
 )
 
 
