@@ -43,7 +43,10 @@ class Explaining:
 
     def see(self, frame: Frame) -> Seen:
         """The part of the frame that the network sees, as of a photograph. Starts no threads of torch's."""
-        return Seen(frame, self.data.cut(Image.fromarray(cv2.cvtColor(frame.pixels, cv2.COLOR_BGR2RGB))))
+        height, width = frame.pixels.shape[:2]
+        red_first = cv2.cvtColor(frame.pixels, cv2.COLOR_BGR2RGB)
+        photo = Image.frombuffer("RGB", (width, height), red_first, "raw", "RGB", 0, 1)  # of the same memory
+        return Seen(frame, self.data.cut(photo))
 
     def explain(self, seen: Seen) -> Explanation:
         """Class and heatmap."""
