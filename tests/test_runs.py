@@ -6,7 +6,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from relprop.errors import UserError
 from relprop.resuming import SUMMARY, begin
-from relprop.runs import BEST, CONFIG, choose_checkpoint, find_checkpoint
+from relprop.runs import BEST, CONFIG, choose_checkpoint, config_beside, find_checkpoint, find_checkpoints
 
 
 def finished_run(outputs: Path, name: str, dataset: str, model: str, age: int) -> Path:
@@ -31,6 +31,42 @@ def test_newest_of_this_data_set_and_network(tmp_path: Path) -> None:
     finished_run(tmp_path, "d", "cifar10", "resnet20", age=50)
     assert find_checkpoint(tmp_path, "digits", "resnet20") == wanted
     assert choose_checkpoint(config(tmp_path)) == wanted
+
+
+def test_all_checkpoints_are_found_the_newest_first_wherever_their_runs_lie(tmp_path: Path) -> None:
+    assert find_checkpoints(tmp_path / "nowhere") == []
+    old, new = (finished_run(tmp_path, name, "digits", "vgg11", age) for name, age in (("a", 300), ("b/c/0", 100)))
+    between = finished_run(tmp_path / "reproduce" / "x", "a", "digits", "vgg11", age=200)
+    (tmp_path / "train" / "d" / "checkpoints").mkdir(parents=True)  # not there yet
+    (tmp_path / "train" / "e" / "best.ckpt").mkdir(parents=True)
+    assert find_checkpoints(tmp_path) == [new, between, old]
+    assert find_checkpoints(tmp_path / "train") == [new, old]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"dataset: [digits",
+        b"\xff\xfe\x00",
+        b"",
+        b"- dataset\n- model",
+        b"dataset: digits\nmodel: resnet20",
+        b"dataset: {name: digits}\nmodel: {width: 1}",
+        b"dataset: {name: 3}\nmodel: {name: vgg11}",
+        b"dataset: {name: '${nothing:1}'}\nmodel: {name: vgg11}",
+        b"&a [*a, ",
+        b"dataset: {name: '${'}\nmodel: {name: vgg11}",
+        b"dataset: {name: digits}\nmodel: {name: vgg11, width: '${nothing:1}'}",
+    ],
+)
+def test_a_config_that_cannot_be_read_says_nothing_and_hides_no_other_run(tmp_path: Path, content: bytes) -> None:
+    good = finished_run(tmp_path, "good", "digits", "vgg11", age=100)
+    bad = finished_run(tmp_path, "bad", "digits", "vgg11", age=0)
+    (tmp_path / "train" / "bad" / CONFIG).write_bytes(content)
+    assert config_beside(bad) is None
+    assert find_checkpoints(tmp_path) == [bad, good]
+    assert find_checkpoint(tmp_path, "digits", "vgg11") == good
+    assert choose_checkpoint(config(tmp_path, ckpt=str(bad), model="vgg11")) == bad
 
 
 def test_none_where_one_can_be_trained_or_downloaded(tmp_path: Path) -> None:

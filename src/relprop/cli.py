@@ -33,6 +33,7 @@ from relprop.processes import (
 )
 from relprop.resuming import register_resolver
 from relprop.rows import FULL
+from relprop.sentences import hydra_word
 from relprop.stopping import StoppedError
 from relprop.unfinished import JOB, WORD
 
@@ -115,8 +116,7 @@ def _join_first() -> None:
         end_with_parent()
     if started() == 1:
         return
-    quoted = str(announced_folder()).replace("\\", "\\\\").replace("'", "\\'")
-    sys.argv += [f"hydra.run.dir='{quoted}'", "hydra.output_subdir=null"]
+    sys.argv += [hydra_word("hydra.run.dir", str(announced_folder())), "hydra.output_subdir=null"]
 
 
 def _be_silent() -> None:

@@ -1,8 +1,12 @@
 """Finished training runs below the output folder. Imports no torch, so that a wrong checkpoint is refused at once."""
 
+import os
+from contextlib import suppress
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from relprop.errors import UserError
 from relprop.resuming import continues, noted_checkpoint
@@ -47,9 +51,20 @@ def choose_checkpoint(config: DictConfig, asked: DictConfig | None = None) -> Pa
 
 def find_checkpoint(output_dir: Path, dataset: str, model: str) -> Path | None:
     """The best checkpoint of the newest training run of this data set and network below `output_dir`."""
-    best = (output_dir / "train").glob(f"**/{BEST}")
-    newest_first = sorted(best, key=lambda path: path.stat().st_mtime, reverse=True)
-    return next((path for path in newest_first if _run_of(path) == (dataset, model)), None)
+    return next((path for path in find_checkpoints(output_dir / "train") if _run_of(path) == (dataset, model)), None)
+
+
+def find_checkpoints(folder: Path) -> list[Path]:
+    """The best checkpoints of all training runs below `folder`, the newest first.
+
+    Trainings may end, and folders be removed, while they are looked for.
+    """
+    found = dict[Path, int]()
+    for parent, folders, _ in os.walk(folder):
+        if Path(BEST).parent.name in folders:
+            with suppress(OSError):
+                found[Path(parent, BEST)] = Path(parent, BEST).stat().st_mtime_ns
+    return sorted(found, key=found.__getitem__, reverse=True)
 
 
 def refuse_other_network(path: Path, given: tuple[str, str] | None, wanted: tuple[str, str]) -> None:
@@ -62,12 +77,24 @@ def refuse_other_network(path: Path, given: tuple[str, str] | None, wanted: tupl
 
 
 def config_beside(path: Path) -> DictConfig | None:
-    """The config of the training whose checkpoint `path` is, if it still lies in that run's folder."""
-    config = path.resolve().parents[1] / CONFIG
-    if path.parent.name != Path(BEST).parent.name or not config.is_file():
+    """The config of the training whose checkpoint `path` is, if it still lies in that run's folder.
+
+    None also if it cannot be read, or does not name data set and network.
+    """
+    folder = path.resolve().parent
+    if folder.name != Path(BEST).parent.name:
         return None
-    run = OmegaConf.load(config)
-    return run if isinstance(run, DictConfig) and {"dataset", "model"} <= set(run) else None
+    try:
+        run = OmegaConf.load(folder.parent / CONFIG)
+        OmegaConf.resolve(run)
+        is_training = isinstance(run, DictConfig) and all(_has_name(run.get(part)) for part in ("dataset", "model"))
+    except (OSError, ValueError, YAMLError, OmegaConfBaseException):  # none, or changed by hand
+        return None
+    return run if isinstance(run, DictConfig) and is_training else None
+
+
+def _has_name(choice: object) -> bool:
+    return isinstance(choice, DictConfig) and isinstance(choice.get("name"), str)
 
 
 def _run_of(path: Path) -> tuple[str, str] | None:

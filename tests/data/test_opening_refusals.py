@@ -59,6 +59,16 @@ def test_a_bomb_is_refused_by_its_header(tmp_path: Path, size: tuple[int, int], 
     assert str(tmp_path / "a.png") in str(caught.value)
 
 
+def test_a_caller_may_allow_fewer_pixels(tmp_path: Path) -> None:
+    PHOTO.save(tmp_path / "a.png")  # 240 × 160
+    assert read_photo(tmp_path / "a.png", 38_400).size == (240, 160)
+    with pytest.raises(UnreadableImageError, match="has 240 × 160 pixels; images may have up to 38,399. Make it small"):
+        read_photo(tmp_path / "a.png", 38_399)
+    (tmp_path / "b.png").write_bytes(png_of(60000, 60000))
+    with pytest.raises(UnreadableImageError, match="has too many pixels; images may have up to 1,000"):
+        read_photo(tmp_path / "b.png", 1000)
+
+
 def test_a_file_too_large_is_not_opened(tmp_path: Path) -> None:
     with (tmp_path / "a.bmp").open("wb") as file:
         file.truncate(2**30 + 1)  # sparse: takes no room

@@ -133,6 +133,26 @@ def test_reduction_and_post_processing_are_those_of_the_test_images(
         assert "reduction=abs_sum, quantize(levels=4)" in about["method"]
 
 
+def test_with_no_cut_the_network_sees_the_pixels_of_the_file(network: nn.Module, weights: Path, tmp_path: Path) -> None:
+    """Those of the middle, which would be resized if they had one more."""
+    pixels = torch.randint(0, 256, (32, 32, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    Image.fromarray(pixels.numpy()).save(tmp_path / "seen.png")
+    run = explain(tmp_path, weights, tmp_path / "seen.png", "cut=none", methods=("gradient",))
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (Digits.mean, Digits.std))
+    images = ((pixels.permute(2, 0, 1).float() / 255 - mean) / std)[None]
+    stored, _ = heatmap(run / "seen" / "gradient.safetensors")
+    assert torch.equal(stored, get_explainer("gradient", network)(images, None).sum(1)[0])
+
+
+@pytest.mark.parametrize("size", [(33, 32), (32, 31), (64, 64)])
+def test_with_no_cut_a_picture_of_another_size_is_refused(weights: Path, size: tuple[int, int], tmp_path: Path) -> None:
+    Image.new("RGB", size).save(tmp_path / "other.png")
+    width, height = size
+    words = rf"other\.png has {width} × {height} pixels; with cut=none it must have 32 × 32.*leave cut=none out"
+    with pytest.raises(UserError, match=words):
+        explain(tmp_path, weights, tmp_path / "other.png", "cut=none", methods=("gradient",))
+
+
 def test_what_cannot_be_read_is_named_and_the_rest_goes_on(weights: Path, photos: Path, tmp_path: Path, caplog) -> None:
     folder = tmp_path / "photos"
     shutil.copytree(photos, folder)
@@ -192,4 +212,5 @@ def test_the_command_of_the_readme(weights: Path, photos: Path, tmp_path: Path) 
     _, about = heatmap(run / "flower-2" / "lrp.safetensors")
     assert "skip=latest" in about["method"]
     assert (run / "flower" / "panel.png").is_file()
-    assert (run / "csv").is_dir()
+    logged = {str(path.relative_to(run / "csv")) for path in (run / "csv").rglob("*.png")}
+    assert logged >= {f"{folder}/{name}.png" for folder in ("flower", "flower-2") for name in ("lrp", "panel")}

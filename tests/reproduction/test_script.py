@@ -49,6 +49,7 @@ def test_what_is_wrong_is_one_line_and_exit_code_1(own_paper: list[str], tmp_pat
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.slow
 def test_every_table_of_the_digits(tmp_path: Path) -> None:
     """`bash exp.sh digits_residual`, on fewer images, by a network that has been trained for an epoch."""
     train = "paper.networks.ResNet-20.train=['experiment=quickstart','dataset.epochs=1']"

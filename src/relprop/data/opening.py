@@ -1,7 +1,7 @@
 """Photographs that a user names: found by path, folder or glob, and read as they are meant to be seen."""
 
 import glob
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -63,22 +63,23 @@ def find_images(pattern: str) -> list[Path]:
     return images
 
 
-def read_photo(path: Path) -> Image.Image:
+def read_photo(path: Path, most_pixels: int = MOST_PIXELS, formats: Sequence[str] | None = None) -> Image.Image:
     """The photograph in 8-bit RGB, upright.
 
     EXIF's orientation is applied; transparency lies over white; of an animation it is the first frame; 16 bits are
     scaled to 8, and so are floats, which must lie in [0,1]. Colour profiles are ignored, as they are when networks are
-    trained. The format is told from the content, whatever the ending. Raises `UnreadableImageError`, which names the
-    file, for what is no file, no image, damaged, or larger than `MOST_PIXELS`, `MOST_BYTES` or `MOST_STRETCHED` allow.
+    trained. The format is told from the content, whatever the ending; `formats` are those that may be, by Pillow's
+    names, None for all that photographs have. Raises `UnreadableImageError`, which names the file, for what is no file,
+    no image, damaged, or larger than `most_pixels`, `MOST_BYTES` or `MOST_STRETCHED` allow.
     """
     with decoding(path, "if it is whole, save it as JPEG or PNG"):
         _check_file(path)
         try:
-            opened = Image.open(path, formats=_formats())
+            opened = Image.open(path, formats=[name for name in _formats() if formats is None or name in formats])
         except Image.DecompressionBombError:  # beyond Pillow's own limit, which is a higher one
-            raise _too_many_pixels(path, "too many") from None
+            raise _too_many_pixels(path, "too many", most_pixels) from None
         with opened as image:
-            _check_size(path, image.size)
+            _check_size(path, image.size, most_pixels)
             return _upright(_rgb(image, path), image)
 
 
@@ -133,10 +134,10 @@ def _check_file(path: Path) -> None:
         raise UnreadableImageError(f"{path} has {given:,.0f} MiB; images may have up to {most:,.0f} MiB.")
 
 
-def _check_size(path: Path, size: tuple[int, int]) -> None:
+def _check_size(path: Path, size: tuple[int, int], most_pixels: int) -> None:
     width, height = size
-    if width * height > MOST_PIXELS:
-        raise _too_many_pixels(path, f"{width} × {height}")
+    if width * height > most_pixels:
+        raise _too_many_pixels(path, f"{width} × {height}", most_pixels)
     if max(size) > MOST_STRETCHED * min(size):
         raise UnreadableImageError(
             f"{path} has {width} × {height} pixels; the longer side may be up to {MOST_STRETCHED} times the shorter "
@@ -144,9 +145,8 @@ def _check_size(path: Path, size: tuple[int, int]) -> None:
         )
 
 
-def _too_many_pixels(path: Path, given: str) -> UnreadableImageError:
-    most = f"{MOST_PIXELS:,}"
-    return UnreadableImageError(f"{path} has {given} pixels; images may have up to {most}. Make it smaller.")
+def _too_many_pixels(path: Path, given: str, most: int) -> UnreadableImageError:
+    return UnreadableImageError(f"{path} has {given} pixels; images may have up to {most:,}. Make it smaller.")
 
 
 def _rgb(image: Image.Image, path: Path) -> Image.Image:

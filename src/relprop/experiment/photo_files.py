@@ -1,4 +1,4 @@
-"""What is written and logged about each explained photograph."""
+"""What is written about each explained photograph."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch.loggers import Logger
 from matplotlib.figure import Figure
 from safetensors.torch import save_file
 from torch import Tensor
 
-from relprop.callbacks.loggers import log_figure
 from relprop.loggers import LOGGERS
 from relprop.visualization import (
     colourize,
@@ -56,8 +54,11 @@ class PhotoFiles:
         self.folder, self.methods, self.network, self.class_names = folder, methods, network, class_names
         self.rows: list[dict[str, Any]] = []
 
-    def write(self, photo: Explained, logger: Logger) -> None:
-        """Write and log one; a heatmap that is not finite is left out and named."""
+    def write(self, photo: Explained) -> dict[str, Figure]:
+        """Write one, and give its figures by the names under which they are logged.
+
+        A heatmap that is not finite is left out and named.
+        """
         folder = self._folder_for(photo.path)
         folder.mkdir(parents=True, exist_ok=True)
         for earlier in (*folder.glob("*.png"), *folder.glob("*.safetensors")):  # another run's, perhaps of more methods
@@ -72,7 +73,7 @@ class PhotoFiles:
         figures = self._figures(photo, finite)
         for name, figure in figures.items():
             save_figure(figure, folder / f"{name}.png")
-            log_figure(logger, f"{folder.name}/{name}", figure)
+        return {f"{folder.name}/{name}": figure for name, figure in figures.items()}
 
     def _figures(self, photo: Explained, heatmaps: Mapping[str, Tensor]) -> dict[str, Figure]:
         caption = self._caption(photo)

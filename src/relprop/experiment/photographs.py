@@ -13,7 +13,9 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
+from torchvision.transforms.v2.functional import pil_to_tensor
 
+from relprop.callbacks.loggers import log_figure
 from relprop.data import Batch, ImageDataModule
 from relprop.data.classes import class_index
 from relprop.data.files import with_progress
@@ -46,13 +48,30 @@ class Photo:
 
 @dataclass(frozen=True)
 class Looker:
-    """A network with the methods that explain it, on `device`; `target` is None for the predicted class."""
+    """A network with the methods that explain it, on `device`; `target` is None for the predicted class.
+
+    `cut`: "middle", the network sees of a photograph what it saw of the test images; "none", all of it.
+    """
 
     network: nn.Module
     methods: Mapping[str, Method]
     data: ImageDataModule
     target: int | None
     device: torch.device
+    cut: str
+
+    def open(self, path: Path, position: int) -> Photo:
+        """Raises `UserError` for what cannot be read, and for another size than a `cut` of "none" takes."""
+        picture = read_photo(path)
+        if self.cut == "middle":
+            return Photo(path, position, self.data.cut(picture))
+        side = self.data.image_size
+        if picture.size != (side, side):
+            raise UserError(
+                f"{path} has {picture.width} × {picture.height} pixels; with cut=none it must have {side} × {side}, as "
+                "the network sees it: leave cut=none out to have it cut"
+            )
+        return Photo(path, position, pil_to_tensor(picture))
 
     def __call__(self, photos: Sequence[Photo]) -> Iterator[Explained]:
         """Classes and heatmaps of a batch of photographs."""
@@ -101,7 +120,7 @@ def explain_photos(configs: Sequence[DictConfig], checkpoint: Path | None) -> No
         logger = build_logger_for(config, folder)
         assert logger is not None  # photographs are explained by one process
         log_config(logger, _joined(configs), origin)
-        look = Looker(network, methods, data, target, device)
+        look = Looker(network, methods, data, target, device, config.cut)
         refused = _work_through(paths, config.batch_size, look, files, logger)
         close([logger])
         about = {
@@ -130,18 +149,18 @@ def _method(
 def _work_through(paths: Sequence[Path], size: int, look: Looker, files: PhotoFiles, logger: Logger) -> dict[Path, str]:
     """Write and log what is found, batch by batch; give what cannot be read, with the reasons."""
     refused = dict[Path, str]()
-    cut = look.data.cut
     numbered = list(enumerate(paths))
     for batch in with_progress([numbered[i : i + size] for i in range(0, len(paths), size)], "explaining"):
         photos = []
         for position, path in batch:
             try:
-                photos.append(Photo(path, position, cut(read_photo(path))))
+                photos.append(look.open(path, position))
             except UserError as error:
                 log.warning("left out: %s", error)
                 refused[path] = str(error)
         for explained in look(photos) if photos else ():
-            files.write(explained, logger)
+            for name, figure in files.write(explained).items():
+                log_figure(logger, name, figure)
     return refused
 
 
