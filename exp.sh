@@ -11,6 +11,9 @@ run_quickstart() { python scripts/visualize.py experiment=quickstart ckpt=train 
 # test: the whole test suite
 run_test() { python -m pytest "$@"; }
 
+# demo: see it live in the browser, or in real time with source=webcam or source=FILE
+run_demo() { python scripts/demo.py "$@"; }
+
 # qual: all pictures in qual/: photographs by every method (options go to that run), an attention branch, the quickstart
 run_qual() {
   local methods
@@ -108,7 +111,10 @@ list() {
 # Whether the Python $1 can do what the experiment $2 needs.
 is_ready() {
   local modules=(relprop) find='import sys, importlib.util as u; sys.exit(not all(map(u.find_spec, sys.argv[1:])))'
-  if [[ $2 == test ]]; then modules+=(pytest xdist hypothesis zennit pytorch_grad_cam timm submitit playwright); fi
+  case $2 in
+    demo) modules+=(gradio) ;;
+    test) modules+=(pytest xdist hypothesis zennit pytorch_grad_cam timm submitit gradio playwright) ;;
+  esac
   "$1" -c "$find" "${modules[@]}" 2>/dev/null
 }
 

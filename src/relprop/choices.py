@@ -17,6 +17,7 @@ CHOICES: Mapping[str, Sequence[str | None]] = {
     "method.baseline": ("mean", "black"),
     "model.branch": ("layer1", "layer2", "layer3"),
     "memory_format": ("contiguous", "channels_last"),
+    "cut": ("middle", "none"),
     "reduction": ("sum", "abs_sum", "positive_sum", "max", "luminance"),
     "postprocess.normalize.sign": ("all", "positive", "negative", "absolute"),
     "protocol.patch_relevance": ("max", "sum"),
@@ -36,6 +37,7 @@ NULLABLE = ("weights",)
 # Values that are names of a form, by key: the form, and how it is said.
 PATTERNS: Mapping[str, tuple[str, str]] = {
     "trainer.max_time": (r"\d+:\d\d:\d\d:\d\d|null", "days:hours:minutes:seconds (such as 00:12:00:00)"),
+    "window": (r"True|False|null", "true, false, null"),
     "freeze": (r"none|all_but_head|last_[1-9]\d*", "none, all_but_head, last_N (such as last_3)"),
 }
 
@@ -51,6 +53,7 @@ LIMITS: Mapping[str, tuple[type, float, float, bool]] = {
     "jobs": (int, 1, inf, True),
     "job_threads": (int, 1, inf, False),
     "worker": (int, 0, inf, False),
+    "port": (int, 1, 65535, True),
     "dataset.batch_size": (int, 1, inf, False),
     "dataset.num_workers": (int, 0, inf, False),
     "dataset.epochs": (int, 1, inf, False),

@@ -18,13 +18,20 @@ PARTS: Mapping[str, tuple[str, str]] = {
 }
 # What photographs, which have no true class and no score, leave nothing to do for.
 OF_TEST_IMAGES = ("metric", "protocol", "images", "sheet", "audit")
+OF_PHOTOGRAPHS = ("cut",)
+# What `demo.py` leaves to `visualize.py`, what it does on its page only, and what in real time only.
+OF_FILES = ("image", "cut", "images", "sheet", "audit", "metric", "batch_size")
+OF_PAGE = ("host", "port", "share", "protocol")
+OF_REAL_TIME = ("output", "window", "every_frame", "target")
 
 
 def refuse_misplaced(config: DictConfig) -> None:
     """Raise `UserError` for what would be ignored; of a part alone, the rest would be left out."""
     given = {re.split(r"[.=]", override)[0] for override in HydraConfig.get().overrides.task}
     _refuse_parts(config, given)
-    if "image" in config:
+    if "source" in config:
+        _refuse_by_source(config, given)
+    elif "image" in config:
         _refuse_by_image(config, given)
         _refuse_two_numbers(config, given)
     if "replace_head" in config:
@@ -97,6 +104,8 @@ def _refuse_by_image(config: DictConfig, given: set[str]) -> None:
                 f"method=[{several}] compares several methods on photographs: give image=FILE; on the test images each "
                 f"has a run of its own: python scripts/visualize.py -m method={several}"
             )
+        if misplaced := [name for name in OF_PHOTOGRAPHS if name in given]:
+            raise UserError(f"{misplaced[0]}=… is for photographs; leave it out, or give image=FILE")
         return
     if misplaced := [name for name in OF_TEST_IMAGES if name in given]:
         name = misplaced[0]
@@ -107,6 +116,24 @@ def _refuse_by_image(config: DictConfig, given: set[str]) -> None:
         )
     if config.trainer.devices != 1:
         raise UserError(f"trainer.devices={config.trainer.devices}: photographs take one device, trainer.devices=1")
+
+
+def _refuse_by_source(config: DictConfig, given: set[str]) -> None:
+    """The page and real time have little in common."""
+    if misplaced := [name for name in OF_FILES if name in given]:
+        raise UserError(f"{misplaced[0]}=… is for scripts/visualize.py; leave it out")
+    if config.trainer.devices != 1:
+        raise UserError(f"trainer.devices={config.trainer.devices}: this takes one device, trainer.devices=1")
+    if config.source is None:
+        if misplaced := [name for name in OF_REAL_TIME if name in given]:
+            raise UserError(f"{misplaced[0]}=… is for real time; leave it out, or give source=webcam or source=FILE")
+        return
+    if misplaced := [name for name in OF_PAGE if name in given]:
+        raise UserError(f"{misplaced[0]}=… is for the page; leave it out, or leave source={config.source} out")
+    if config.target == "label":
+        raise UserError("target=label is for test images; a video takes target=predicted, a class name or an index")
+    if len(methods := listed("method")) > 1:
+        raise UserError(f"method=[{','.join(methods)}]: a video is explained by one method; name one")
 
 
 def _refuse_two_numbers(config: DictConfig, given: set[str]) -> None:
