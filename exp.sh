@@ -32,6 +32,12 @@ run_qual() {
   cp outputs/qual/attention_branch/{heatmaps.png,summary.json} qual/attention_branch/
 }
 
+# qual_demo: the pictures of the page in qual/ (options go to demo.py)
+run_qual_demo() {
+  python -m tests.demo.pictures qual/demo qual/originals/cat.jpg dataset=imagenet model=squeezenet1_0 \
+    'method=[lrp,gradcam,guided_backprop]' "$@"
+}
+
 # qual_tables: the tables and figures in qual/ of the papers digits_residual and cifar10_residual (half an hour on two cores)
 run_qual_tables() {
   local paper
@@ -113,6 +119,7 @@ is_ready() {
   local modules=(relprop) find='import sys, importlib.util as u; sys.exit(not all(map(u.find_spec, sys.argv[1:])))'
   case $2 in
     demo) modules+=(gradio) ;;
+    qual_demo) modules+=(gradio playwright) ;;
     test) modules+=(pytest xdist hypothesis zennit pytorch_grad_cam timm submitit gradio playwright) ;;
   esac
   "$1" -c "$find" "${modules[@]}" 2>/dev/null
