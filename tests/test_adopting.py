@@ -115,6 +115,7 @@ def test_a_checkpoint_of_an_earlier_version_says_less_and_loads(moved: Path, tmp
     load_network(choose_checkpoint(config), config.model.name, build_datamodule("digits"), {"width": 0.125})
 
 
+@pytest.mark.slow
 def test_explained_by_no_other_word_than_the_file(moved: Path, tmp_path: Path) -> None:
     script = [sys.executable, str(SCRIPTS / "visualize.py"), f"ckpt={moved}", f"output_dir={tmp_path}"]
     run(*script, "images=4", "sheet=2", "method=gradient", "logger=csv", cwd=tmp_path)

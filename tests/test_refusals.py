@@ -40,6 +40,7 @@ REFUSED = [
     ("demo", "source=webcam port=80", "port=… is for the page; leave it out, or leave source=webcam out"),
     ("demo", "source=x.mp4 target=label", "target=label is for test images; a video takes target=predicted, a class"),
     ("demo", "source=x.mp4 method=[lrp,gradcam]", r"method=\[lrp,gradcam\]: a video is explained by one method"),
+    ("demo", "method=file method.path=x.npy", "method=file has maps of test images; take another method"),
     ("demo", "trainer=ddp_cpu", "trainer.devices=2: this takes one device, trainer.devices=1"),
     ("demo", "port=http", "port=http is not valid; it takes a whole number from 1 to 65535 or null"),
     ("visualize", "image=x.jpg trainer=ddp_cpu", "trainer.devices=2: photographs take one device, trainer.devices=1"),

@@ -122,6 +122,8 @@ def _refuse_by_source(config: DictConfig, given: set[str]) -> None:
     """The page and real time have little in common."""
     if misplaced := [name for name in OF_FILES if name in given]:
         raise UserError(f"{misplaced[0]}=… is for scripts/visualize.py; leave it out")
+    if "file" in (config.method.name, *listed("method")):
+        raise UserError("method=file has maps of test images; take another method, or scripts/visualize.py")
     if config.trainer.devices != 1:
         raise UserError(f"trainer.devices={config.trainer.devices}: this takes one device, trainer.devices=1")
     if config.source is None:

@@ -80,7 +80,7 @@ def test_choices_that_the_page_does_not_offer(visitor: Visitor) -> None:
         "x\n",
     ]
     refused = {
-        "methods": [*odd, [], ["file"], ["nope"], ["lrp"] * 9, [["lrp"]], [None], [{}], ["lrp method.patterns=/etc"]],
+        "methods": [*odd, ["file"], ["nope"], ["lrp"] * 9, [["lrp"]], [None], [{}], ["lrp method.patterns=/etc"]],
         "composite": [*odd, ["otsuki2024"], "../../x"],
         "skip": [*odd, ["auto"]],
         "filter": [*odd, 0, -1, 1.01, float("nan"), float("inf"), -float("inf"), 10**400, [1], "1"],
@@ -151,3 +151,13 @@ def test_a_checkpoint_that_has_gone_is_no_longer_offered(server: Server, visitor
         (tmp_path / "gone").rename(run)
     assert visitor.ask("network", "change", network=visitor.networks["vgg"]).answered
     assert visitor.open("resnet").answered
+
+
+def test_a_network_opens_though_no_chosen_method_goes_with_it(visitor: Visitor) -> None:
+    visitor.form["methods"] = ["attention_branch"]
+    opened = visitor.open("resnet")
+    assert opened.answered and 'class="refused"' in str(opened.output["data"])
+    assert "data-sample" in str(opened.output["data"])
+    visitor.form["methods"] = ["lrp"]
+    looked = visitor.ask("methods", "change")
+    assert looked.answered and 'data-method=\\"lrp\\"' in json.dumps(looked.output["data"])

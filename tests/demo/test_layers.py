@@ -48,7 +48,10 @@ def test_stops_are_the_engines_trace_summed_over_channels(residual: Opened, stop
     for stop in stops:
         relevance = trace[stop.name][0]
         assert stop.shape == tuple(relevance.shape)
-        assert torch.equal(stop.relevance, relevance.sum(0) if relevance.dim() == 3 else relevance)
+        spatial = relevance.dim() == 3 and relevance.shape[1:] != (1, 1)
+        assert torch.equal(stop.relevance, relevance.sum(0) if spatial else relevance.flatten())
+    assert {stop.relevance.dim() for stop in stops} == {1, 2}
+    assert any(stop.shape[1:] == (1, 1) for stop in stops)
     assert {len(stop.shape) for stop in stops} == {1, 3}  # vector layers and spatial ones
 
 

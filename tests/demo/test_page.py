@@ -150,6 +150,17 @@ def test_map_overlay_or_both(opened, width: int) -> None:
             expect(driver.part("maps").locator(kind)).to_be_visible(visible=visible)
 
 
+def test_of_quick_clicks_the_last_one_counts(opened) -> None:
+    driver = opened(1280)
+    _, position = driver.sample(8)
+    for number in (2, 5, 8):
+        driver.part("samples").get_by_role("button").nth(number).click()
+    head = driver.part("classes").locator(".head")
+    expect(head).to_contain_text(f"image {position},", timeout=SOON)
+    driver.page.wait_for_timeout(1000)
+    expect(head).to_contain_text(f"image {position},")  # nothing has come after it
+
+
 def test_two_windows_do_not_disturb_one_another(opened) -> None:
     one, other = opened(), opened()
     first = one.choose_sample(6)

@@ -132,6 +132,12 @@ def test_a_clean_map_of_zeros_leaves_the_painted_one_its_own_scale() -> None:
     assert "changed by 200 %" in tiny[1].text
 
 
+def test_a_painted_map_of_zeros_leaves_the_clean_one_its_scale() -> None:
+    faint = 0.02 * POSITIVE
+    card = read(maps_html(view({"lrp": torch.zeros(32, 32)}, view({"lrp": faint})))).one("figure")
+    assert card.all("p", "limit")[0].text == f"100 % = {colour_limit(faint.unsqueeze(0)).item():.3g}"
+
+
 def test_what_gave_no_map_is_named_with_its_reason() -> None:
     clean = replace(view({"lrp": POSITIVE}), refused={"lime": "<i>why</i>"})
     both = replace(view({"lrp": POSITIVE, "lime": SIGNED}, clean), refused={"rise": 'too "large" & slow'})

@@ -53,7 +53,7 @@ def test_pictures_are_the_stops_maps(stops: list[Stop]) -> None:
         else:
             assert told["caption"].startswith(f"{stop.shape[0]} neurons; full colour: ")
             assert "One square is one neuron" in told["note"]
-    assert "map of the image" in value["stops"][-1]["note"]
+    assert "Relevance of the image" in value["stops"][-1]["note"]
 
 
 def test_neurons_stand_in_lines() -> None:
@@ -71,8 +71,10 @@ def test_neurons_stand_in_lines() -> None:
 def test_the_audit_is_told_in_words() -> None:
     first = Stop("head", (2,), torch.tensor([0.0, 2.0]), replace(row(2, 1.5, bias=0.5, stabilizer=0.0), step="head"))
     second = Stop("conv", (1, 2, 2), torch.ones(2, 2), row(1.5, 1.75, bias=-0.25, padding=1e-7))
-    last = Stop("input", (3, 2, 2), torch.full((2, 2), -0.25), None)
-    head, conv, image = (dict(each["facts"]) for each in stops_value([first, second, last])["stops"])
+    last = Stop("input", (3, 2, 2), torch.full((2, 2), 0.4375), None)
+    told = stops_value([first, second, last])
+    head, conv, image = (dict(each["facts"]) for each in told["stops"])
+    assert told["conserved"]
     assert head == {
         "rule": "LRP-ε",
         "gets": "2 (100.0 %)",
@@ -84,7 +86,11 @@ def test_the_audit_is_told_in_words() -> None:
     assert conv["absorbs"] == "−0.25 (bias −0.25, padding 1e−07)"
     assert conv["gets"] == conv["under way"] == "1.5 (75.0 %)"
     assert conv["unexplained"] == "7e−06 %"
-    assert image == {"arrives": "−1", "under way": "1.75 (87.5 %)"}
+    assert image == {"arrives": "1.75", "under way": "1.75 (87.5 %)"}
+    lossy = stops_value([first, second, replace(last, relevance=torch.full((2, 2), -0.25))])
+    assert not lossy["conserved"]
+    assert dict(lossy["stops"][-1]["facts"]) == {"arrives": "−1"}
+    assert all("under way" not in dict(each["facts"]) for each in lossy["stops"])
 
 
 def test_a_way_on_which_nothing_starts_has_no_shares() -> None:

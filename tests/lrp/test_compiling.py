@@ -27,6 +27,7 @@ def images() -> Tensor:
     return torch.randn(2, 3, 8, 8)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning:torch._inductor", "ignore::DeprecationWarning")
 def test_a_compiled_engine_gives_the_same(images: Tensor) -> None:
     torch.manual_seed(0)

@@ -33,14 +33,14 @@ def launch(studio: Studio, methods: list[str], skip: str, uploads: Path) -> gr.B
     gate = Middleware(
         Gate,
         folders=[uploads],
-        hosts=LOCAL if _is_local(host) and not share else None,
+        hosts=(*LOCAL, host) if _is_local(host) and not share else None,
         forms=_forms(blocks),
         most_uploaded=MOST_UPLOADED,
         before_upload=partial(keep_newest, uploads),
     )
     try:
         blocks.launch(
-            server_name=host,
+            server_name=f"[{host.strip('[]')}]" if ":" in host else host,
             server_port=port,
             share=share,
             prevent_thread_lock=True,

@@ -16,8 +16,8 @@ from relprop.lrp.audit import AuditRow
 class Stop:
     """A step on the way: its row of the audit, and the relevance that arrives at its output, channels summed.
 
-    `relevance` is (H, W) behind a spatial layer, of `shape` (C, H, W), or (F,) behind any other. At the image, the last
-    stop, nothing is handed on, and `row` is None.
+    `relevance` is (H, W) behind a spatial layer, of `shape` (C, H, W), or (F,) behind any other, (C, 1, 1) included. At
+    the image, the last stop, nothing is handed on, and `row` is None.
     """
 
     name: str
@@ -45,5 +45,5 @@ def walk_back(studio: Studio, view: View, choice: Choice) -> list[Stop]:
 
 
 def _stop(name: str, values: Tensor, row: AuditRow | None) -> Stop:
-    spatial = values.dim() == 3
+    spatial = values.dim() == 3 and values.shape[1:] != (1, 1)
     return Stop(name, tuple(values.shape), (values.sum(0) if spatial else values.flatten()).float().cpu(), row)

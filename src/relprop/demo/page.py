@@ -4,6 +4,7 @@ import functools
 import html
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +24,15 @@ from relprop.demo.answers import (
     with_stroke,
     with_upload,
 )
-from relprop.demo.choice import PREDICTED
+from relprop.demo.choice import MOST_METHODS, PREDICTED
 from relprop.demo.desk import Desk
 from relprop.demo.layers import walk_back
 from relprop.demo.parts import LAYERS, build_parts
-from relprop.demo.rendering import samples_html
+from relprop.demo.rendering import refusal_html, samples_html
 from relprop.demo.stops import stops_value
 from relprop.demo.studio import Studio
 from relprop.demo.taking import DOWNLOADS, judged, taken_away
-from relprop.demo.uploads import keep_newest
+from relprop.demo.uploads import UPLOADS, keep_newest
 from relprop.errors import UserError
 
 Answer = dict[Any, Any]
@@ -73,27 +74,29 @@ class Page:
 
     def _join(self, blocks: gr.Blocks) -> None:
         p = self.parts
-        asked, looks = [p.desk, *p.asked], [p.desk, p.easel, p.classes, p.maps, p.trust, p.files, p.command]
+        asked = [p.desk, *p.asked]
+        looks = [p.desk, p.target, p.easel, p.classes, p.maps, p.trust, p.files, p.command]
         quick: dict[str, Any] = {**ONE_AT_A_TIME, "show_progress": "minimal", "show_progress_on": p.maps}
+        # What is waiting is asked with what then stands on the page; but what a click was on would be forgotten.
         last: dict[str, Any] = {**quick, "trigger_mode": "always_last"}
-        every: dict[str, Any] = {**quick, "trigger_mode": "multiple"}  # each stroke counts
+        every: dict[str, Any] = {**quick, "trigger_mode": "multiple"}
         blocks.load(self.begin, None, [p.network], **ONE_AT_A_TIME, show_progress="hidden")
         choices = [p.methods.change, p.composite.input, p.skip.input, p.relevance_filter.change, p.target.input]
         looked = [
-            p.network.change(self.open, asked, [p.samples, p.target, *looks], **last),
-            p.samples.chosen(self.choose_sample, asked, [p.target, *looks], **last),
-            p.photo.input(self.choose_photo, [p.photo, *asked], [p.target, *looks], **last),
+            p.network.change(self.open, asked, [p.samples, *looks], **last),
+            p.samples.chosen(self.choose_sample, asked, looks, **every),
+            p.photo.input(self.choose_photo, [p.photo, *asked], looks, **last),
             p.easel.stroke(self.paint, asked, looks, **every),
             p.easel.undo(self.undo, asked, looks, **every),
             p.easel.clear(self.clear, asked, looks, **every),
-            p.classes.chosen(self.choose_class, asked, [p.target, *looks], **last),
+            p.classes.chosen(self.choose_class, asked, looks, **every),
             gr.on(choices, self.look, asked, looks, **last),
         ]
         # The way through the layers is of interest only to who looks at it.
         quiet: dict[str, Any] = {**ONE_AT_A_TIME, "show_progress": "hidden"}
         for event in looked:
             event.then(self.walk, [p.desk, p.tab], [p.layers], **quiet)
-        p.tabs.select(self.open_tab, [p.desk], [p.tab, p.layers], **quiet)
+        p.tabs.select(self.open_tab, [p.desk], [p.tab, p.layers], **quiet, trigger_mode="multiple")
         p.run_trust.click(self.judge, [p.desk], [p.trust], **ONE_AT_A_TIME)
         p.write.click(self.take_away, [p.desk], [p.files, p.command], **ONE_AT_A_TIME)
 
@@ -114,15 +117,12 @@ class Page:
         }
         try:
             desk = first_picture(self.studio, opened, desk)
-        except UserError:  # the reason stands where the samples would
-            return {
-                **answer,
-                self.parts.desk: Desk(),
-                self.parts.easel: None,
-                self.parts.classes: "",
-                self.parts.maps: "",
-            }
-        return {**self._look_anew(desk, network, *asked), **answer}
+        except UserError as error:
+            return {**self._nothing(Desk(), error), **answer}
+        try:
+            return {**self._look_anew(desk, network, *asked), **answer}
+        except UserError as error:  # no chosen method goes with the network; another one may
+            return {**self._nothing(desk, error), **answer}
 
     @told
     def choose_sample(self, event: gr.EventData, desk: Desk, network: Any, *asked: Any) -> Answer:
@@ -155,12 +155,14 @@ class Page:
     @told
     def choose_class(self, event: gr.EventData, desk: Desk, *asked: Any) -> Answer:
         """One of the classes that are shown."""
-        target = _told_by(event, "number")
-        return {**self._look(desk, *asked[:-1], target), self.parts.target: target}
+        return self._look(desk, *asked[:-1], _told_by(event, "number"))
 
     @told
     def look(self, desk: Desk, *asked: Any) -> Answer:
         """Methods, their options, or the class: another look at the same picture."""
+        if asked[1] == []:  # told without an error, after which Gradio forgets what is chosen next meanwhile
+            gr.Warning(f"choose from 1 to {MOST_METHODS} methods")
+            return {self.parts.desk: gr.skip()}
         return self._look(desk, *asked)
 
     def walk(self, desk: Desk, tab: str) -> Answer:
@@ -188,6 +190,7 @@ class Page:
         """Files of what is shown, and the command that makes them again."""
         downloads = taken_away(self.studio, *seen(desk))
         keep_newest(self.studio.run_dir / DOWNLOADS, *MOST_TAKEN)
+        keep_newest(self.studio.run_dir / UPLOADS)  # where Gradio lays copies of them
         files = [str(file) for file in (downloads.picture, *downloads.maps, downloads.input)]
         return {
             self.parts.files: gr.File(files, visible=True),
@@ -196,16 +199,28 @@ class Page:
 
     def _look_anew(self, desk: Desk, network: Any, *asked: Any) -> Answer:
         """Another picture: the class that is predicted for it is explained, whichever was before."""
-        return {self.parts.target: PREDICTED, **self._look(desk, network, *asked[:-1], PREDICTED)}
+        return self._look(desk, network, *asked[:-1], PREDICTED)
 
     def _look(self, desk: Desk, network: Any, *asked: Any) -> Answer:
         began, p = time.perf_counter(), self.parts
         desk = explained(self.studio, self.studio.open(network), desk, Asked(network, *asked))
-        view, _ = seen(desk)
+        view, choice = seen(desk)
         easel, classes, maps = shown(view)
         easel["caption"] += f", answered in {time.perf_counter() - began:.2f} s"
-        stale = {p.trust: "", p.files: gr.File(None, visible=False), p.command: gr.Code("", visible=False)}
-        return {p.desk: desk, p.easel: easel, p.classes: classes, p.maps: maps, **stale}
+        target = PREDICTED if choice.target is None else choice.target
+        answer = {p.desk: desk, p.target: target, p.easel: easel, p.classes: classes, p.maps: maps}
+        return {**answer, **self._of_before()}
+
+    def _nothing(self, desk: Desk, reason: UserError) -> Answer:
+        """There is no map, and the reason stands in its place."""
+        p = self.parts
+        desk = replace(desk, view=None)
+        return {p.desk: desk, p.easel: None, p.classes: "", p.maps: refusal_html(str(reason)), **self._of_before()}
+
+    def _of_before(self) -> Answer:
+        """What was made of an earlier look goes."""
+        p = self.parts
+        return {p.trust: "", p.files: gr.File(None, visible=False), p.command: gr.Code("", visible=False)}
 
 
 def _told_by(event: gr.EventData, name: str) -> Any:

@@ -37,6 +37,11 @@ class Picture:
     clean: Tensor
     strokes: tuple[Stroke, ...] = ()
 
+    @property
+    def title(self) -> str:
+        """The name, and whether something was painted onto it."""
+        return f"{self.name}, painted over" if self.strokes else self.name
+
     def with_stroke(self, stroke: Stroke) -> "Picture":
         """One stroke more. Raises `UserError` if there are too many."""
         if len(self.strokes) >= MOST_STROKES:

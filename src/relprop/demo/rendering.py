@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cache
+from html import escape
 from importlib.resources import files
 from typing import Any
 
@@ -49,11 +50,16 @@ def classes_html(view: View) -> str:
         indices.append(view.target)
     return _render(
         "classes.html",
-        head=f"{view.picture.name}, by {view.opened.name}",
+        head=f"{view.picture.title}, by {view.opened.name}",
         rows=[_class_row(view, index) for index in indices],
         painted=clean is not None,
         note="A click explains another class." + (" The mark shows the clean picture's." if clean else ""),
     )
+
+
+def refusal_html(reason: str) -> str:
+    """Why there is no map, in its place."""
+    return f'<p class="refused">{escape(reason)}</p>'
 
 
 def samples_html(samples: Sequence[Sample], reason: str) -> str:
@@ -74,7 +80,11 @@ def _card(view: View, name: str, signed: bool) -> dict[str, Any]:
         return {**card, "now": _pictures(view, heatmap, signed, None), "limit": limit_text(heatmap)}
     before = clean.heatmaps[name]
     # The stronger one: where another class is predicted now, the clean map speaks of it in a whisper.
-    scaling = max((before, heatmap), key=lambda each: colour_limit(each.unsqueeze(0)).item())
+    scaling = max(
+        (each for each in (before, heatmap) if each.any()),
+        key=lambda each: colour_limit(each.unsqueeze(0)).item(),
+        default=heatmap,
+    )
     limit = colour_limit(scaling.unsqueeze(0))
     return {
         **card,

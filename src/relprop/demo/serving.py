@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 from relprop.adopting import adopted
 from relprop.demo.networks import Listed, is_named, of_checkpoint, pretrained
 from relprop.demo.studio import Studio
+from relprop.demo.uploads import UPLOADS
 from relprop.experiment.building import build_data
 from relprop.experiment.network import must_train, network_for
 from relprop.runs import choose_checkpoint, find_checkpoints
@@ -71,7 +72,7 @@ def _own_network(config: DictConfig, words: Sequence[str]) -> Listed:
 
 def keep_to_itself(folder: Path) -> Path:
     """Have Gradio call nobody and keep its files in `folder`: to be called before it is imported. Gives that place."""
-    uploads = (folder / "uploads").resolve()
+    uploads = (folder / UPLOADS).resolve()
     uploads.mkdir(parents=True, exist_ok=True)
     os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": str(uploads), "HF_HUB_OFFLINE": "1"}
     return uploads

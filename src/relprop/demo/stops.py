@@ -18,16 +18,16 @@ def stops_value(stops: Sequence[Stop]) -> dict[str, Any]:
     """All stops with pictures and facts, and which is shown first: the one halfway.
 
     `left` is the relevance still under way before a step: what the class began with, less all that was absorbed since.
+    Of rules that do not conserve relevance, so that this is not what arrives at the image, nothing is said of it.
     """
-    left, told = stops[0].row.relevance_out if stops[0].row else 0.0, []
-    start = left
-    for stop in stops:
-        told.append(_told(stop, left, start))
-        left -= stop.row.lost if stop.row else 0.0
-    return {"stops": told, "first": len(stops) // 2}
+    start = stops[0].row.relevance_out if stops[0].row else 0.0
+    left = [start - sum(stop.row.lost for stop in stops[:i] if stop.row) for i in range(len(stops))]
+    conserved = abs(left[-1] - stops[-1].relevance.sum().item()) <= 0.01 * abs(start)
+    told = [_told(stop, under_way if conserved else None, start) for stop, under_way in zip(stops, left, strict=True)]
+    return {"stops": told, "first": len(stops) // 2, "conserved": conserved}
 
 
-def _told(stop: Stop, left: float, start: float) -> dict[str, Any]:
+def _told(stop: Stop, left: float | None, start: float) -> dict[str, Any]:
     heatmap = stop.relevance if stop.relevance.dim() == 2 else _in_lines(stop.relevance)
     height, width = heatmap.shape
     return {
@@ -43,10 +43,10 @@ def _told(stop: Stop, left: float, start: float) -> dict[str, Any]:
     }
 
 
-def _facts(stop: Stop, left: float, start: float) -> list[tuple[str, str]]:
-    under_way = ("under way", f"{_number(left)}{_share(left, start)}")
+def _facts(stop: Stop, left: float | None, start: float) -> list[tuple[str, str]]:
+    under_way = [] if left is None else [("under way", f"{_number(left)}{_share(left, start)}")]
     if stop.row is None:
-        return [("arrives", _number(stop.relevance.sum().item())), under_way]
+        return [("arrives", _number(stop.relevance.sum().item())), *under_way]
     row = stop.row
     causes = ", ".join(f"{cause} {_number(amount)}" for cause, amount in row.absorbed.items() if amount)
     return [
@@ -55,14 +55,14 @@ def _facts(stop: Stop, left: float, start: float) -> list[tuple[str, str]]:
         ("hands on", _number(row.relevance_in)),
         ("absorbs", _number(row.lost) + (f" ({causes})" if causes else "")),
         ("unexplained", f"{_number(100 * row.error, 1)} %"),
-        under_way,
+        *under_way,
     ]
 
 
 def _note(stop: Stop) -> str:
     if stop.row is None:
-        return "This is the map of the image, summed over the channels."
-    if stop.relevance.dim() == 1 or stop.relevance.shape == (1, 1):
+        return "Relevance of the image, summed over its channels."
+    if stop.relevance.dim() == 1:
         return "One square is one neuron, line by line."
     return "Relevance of the output of this step, summed over its channels."
 
@@ -74,8 +74,8 @@ def _in_lines(values: Tensor) -> Tensor:
 
 
 def _shape(stop: Stop) -> str:
-    if len(stop.shape) == 1:
-        return f"{stop.shape[0]} neurons"
+    if stop.relevance.dim() == 1:
+        return f"{len(stop.relevance)} neurons"
     channels, *size = stop.shape
     return f"{channels} channels of {' × '.join(map(str, size))}"
 

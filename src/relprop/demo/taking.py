@@ -36,7 +36,7 @@ def judged(studio: Studio, view: View, progress: Progress) -> str:
             seed=studio.config.seed,
             progress=lambda done, of: progress((done, of)),
         )
-    title = f"“{view.class_name(view.target)}” in {view.picture.name}"
+    title = f"“{view.class_name(view.target)}” in {view.picture.title}"
     drawn = [method_curves(trust.methods, trust.random, title, trust.note, stacked) for stacked in (False, True)]
     figures = [embedded_png(figure_to_png(figure)) for figure in drawn]
     return trust_html(figures, _scores(trust), [f"{name} left out: {why}" for name, why in trust.left_out.items()])

@@ -11,6 +11,7 @@ from relprop.data import ImageDataModule
 from relprop.data.files import UnreadableImageError
 from relprop.data.opening import read_photo
 
+UPLOADS = "uploads"  # the folder of a run for what visitors send
 MOST_MEGABYTES = 20
 MOST_PIXELS = 50_000_000
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP")

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from threading import Event
@@ -20,6 +21,8 @@ log = logging.getLogger(__name__)
 
 REFRESH, REPORT = 0.5, 10.0
 """Seconds for which the speeds in the picture stay, so that they can be read, and between two that are logged."""
+
+MOST_AGES = 100_000  # of pictures that a camera has shown last, by which latency is told
 
 
 class Explainer(Protocol):
@@ -54,7 +57,7 @@ class Loop:
         self.reader = Reader(source, every_frame, self._stop)
         self.screen: Handover[Picture] = Handover(newest=True)
         self.explained = Rate()
-        self.ages: list[float] = []
+        self.ages: deque[float] = deque(maxlen=MOST_AGES)
         self.seconds = 0.0
         self.length = 0
         self._explainer, self._draw = explainer, draw

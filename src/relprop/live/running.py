@@ -97,7 +97,7 @@ def _outcome(loop: Loop, output: VideoOutput | None) -> dict[str, Any]:
         "frames": {
             "read": read,
             "explained": explained,
-            "repeated": max(0, loop.length - explained),
+            "repeated": 0 if output is None else max(0, output.written - explained),
             "written": 0 if output is None else output.written,
         },
         "source_frames_per_second": read / loop.seconds if source.live else source.rate,

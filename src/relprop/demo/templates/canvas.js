@@ -6,6 +6,7 @@ const picture = new Image();
 const SOLID = { black: "#000", white: "#fff" };
 let state = { size: 0, mean: "#888" };
 let paint = "mean";
+let sent = []; // strokes that the server has not answered yet
 let stroke = null; // Map from "row,column" to [row, column] while the pointer is down
 let at = null; // the square below the pointer, or that the keys have chosen
 
@@ -13,18 +14,17 @@ const side = () => Number(sides.value) || 1;
 const last = () => Math.floor((state.size - 1) / side());
 const keep = (index) => Math.min(Math.max(index, 0), last());
 
-function rectangle([row, column]) {
+function rectangle([row, column], edge = side()) {
   const zoom = canvas.width / state.size;
-  const [top, left] = [row * side(), column * side()];
-  const [height, width] = [Math.min(side(), state.size - top), Math.min(side(), state.size - left)];
+  const [top, left] = [row * edge, column * edge];
+  const [height, width] = [Math.min(edge, state.size - top), Math.min(edge, state.size - left)];
   return [left * zoom, top * zoom, width * zoom, height * zoom];
 }
 
-function fillSquare(cell) {
-  const box = rectangle(cell);
-  pen.fillStyle = SOLID[paint] || state.mean;
-  if (paint === "blur") pen.globalAlpha = 0.6;
-  pen.fillRect(...box);
+function fillSquares(squares) {
+  pen.fillStyle = SOLID[squares.paint] || state.mean;
+  if (squares.paint === "blur") pen.globalAlpha = 0.6;
+  for (const cell of squares.cells) pen.fillRect(...rectangle(cell, squares.side));
   pen.globalAlpha = 1;
 }
 
@@ -33,7 +33,8 @@ function draw() {
   pen.imageSmoothingEnabled = state.size > 64;
   pen.imageSmoothingQuality = "high";
   pen.drawImage(picture, 0, 0, canvas.width, canvas.height);
-  if (stroke) stroke.forEach(fillSquare);
+  sent.forEach(fillSquares);
+  if (stroke) fillSquares({ paint, side: side(), cells: [...stroke.values()] });
   if (at) {
     const [x, y, width, height] = rectangle(at);
     pen.lineWidth = 3;
@@ -53,7 +54,9 @@ function offerSides(size) {
 }
 
 function show() {
+  const before = state.strokes;
   state = props.value?.size ? props.value : { size: 0, caption: "", strokes: 0 };
+  sent = state.strokes > before ? sent.slice(state.strokes - before) : [];
   if (!state.size) {
     element.querySelector(".caption").textContent = "";
     pen.clearRect(0, 0, canvas.width, canvas.height);
@@ -82,7 +85,8 @@ function touch(cell) {
 
 function send() {
   if (stroke && stroke.size) {
-    trigger("stroke", { stroke: { paint, side: side(), cells: [...stroke.values()] } });
+    sent.push({ paint, side: side(), cells: [...stroke.values()] });
+    trigger("stroke", { stroke: sent.at(-1) });
   }
   stroke = null;
 }
@@ -94,7 +98,8 @@ canvas.addEventListener("pointerdown", (event) => {
   touch(cellOf(event));
 });
 canvas.addEventListener("pointermove", (event) => {
-  if (state.size) touch(cellOf(event));
+  const moves = event.getCoalescedEvents?.() ?? [];
+  if (state.size) (moves.length ? moves : [event]).forEach((move) => touch(cellOf(move)));
 });
 canvas.addEventListener("pointerup", send);
 canvas.addEventListener("pointercancel", () => { stroke = null; draw(); });

@@ -43,8 +43,12 @@ function show() {
   slider.max = String(stops.length - 1);
   const same = stops.findIndex((stop) => stop.name === before);
   slider.value = String(same < 0 ? given.first : same);
-  const top = Math.max(...stops.map((stop) => stop.left), 1e-12);
-  const points = stops.map((stop, i) => `${(600 * i) / Math.max(1, stops.length - 1)},${58 - 56 * Math.max(0, stop.left / top)}`);
+  element.querySelector(".position span").textContent = given.conserved
+    ? "back from the class to the image; the area is the relevance still under way"
+    : "back from the class to the image; these rules do not conserve relevance";
+  const shares = stops.map((stop) => (given.conserved ? stop.left / (stops[0].left || 1) : 0));
+  const top = Math.max(1, ...shares);
+  const points = shares.map((share, i) => `${(600 * i) / Math.max(1, stops.length - 1)},${60 - 58 * Math.max(0, share / top)}`);
   element.querySelector(".under-way path").setAttribute("d", `M0,60 L${points.join(" L")} L600,60 Z`);
   showStop();
 }
