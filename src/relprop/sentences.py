@@ -12,6 +12,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from relprop.errors import UserError
 
 
 def listed(group: str) -> list[str]:
@@ -49,6 +52,15 @@ def words_by_method(words: Sequence[str], folder: Path) -> dict[str, list[str]]:
         return [*mine, f"method={method}"]
 
     return {method: sentence(method) for method in chosen(words, "method")}
+
+
+def composed(folder: Path, job: str, words: Sequence[str]) -> DictConfig:
+    """The config `folder/job.yaml` in these words. Raises `UserError` for words that mean nothing."""
+    try:
+        with composer(folder, job):
+            return compose(job, [*words])
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(f"'{job} {' '.join(words)}' means nothing: {' '.join(str(error).split())}") from error
 
 
 @contextmanager

@@ -5,11 +5,13 @@ from typing import Any
 
 import cv2
 import numpy as np
+import PIL
 import pytest
 import skimage.data
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from relprop.data.files import UnreadableImageError
 from relprop.data.opening import read_photo
 
 RGB: NDArray[np.uint8] = skimage.data.chelsea()[20:180, 100:340].copy()
@@ -58,6 +60,17 @@ def test_a_photograph_of_any_mode_and_format(
 ) -> None:
     PHOTO.convert(mode).save(tmp_path / name, **options)
     assert_close(tmp_path / name, RGB, mean)
+
+
+def test_uncompressed_ycbcr_is_read_as_soon_as_pillow_can(tmp_path: Path) -> None:
+    """Pillow below 13 writes it, and cannot read it: then it is refused by its name."""
+    path = tmp_path / "a.tif"
+    PHOTO.convert("YCbCr").save(path)
+    if int(PIL.__version__.partition(".")[0]) >= 13:
+        assert_close(path, RGB, 1.5)
+    else:
+        with pytest.raises(UnreadableImageError, match="a.tif cannot be decoded"):
+            read_photo(path)
 
 
 @pytest.mark.parametrize(("name", "mean"), [("a.png", 0), ("a.jpg", 4), ("a.tif", 0), ("a.pgm", 0)])

@@ -86,6 +86,8 @@ def test_choices_that_the_page_does_not_offer(visitor: Visitor) -> None:
         "filter": [*odd, 0, -1, 1.01, float("nan"), float("inf"), -float("inf"), 10**400, [1], "1"],
         "target": [*(value for value in odd if value != 7), -1, 10, 10**9, 1.0, float("nan"), 10**400, [1], "0"],
     }
+    empty = visitor.ask("methods", "change", methods=[])  # told by a warning; nothing else changes
+    assert empty.answered and "card" not in json.dumps(empty.output["data"])
     for part, values in refused.items():
         for value in values:
             reply = visitor.ask("methods", "change", **{part: value})

@@ -1,6 +1,8 @@
 """Networks and methods at hand: those that `visualize.py` would make of the same words, kept, and never stale."""
 
+import gc
 import os
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +127,13 @@ def test_of_networks_and_methods_only_the_last_are_kept(tmp_path: Path, monkeypa
     second = room.open(room.networks()[1].id)
     assert len(room._opened) == 1 and not room._methods  # methods would keep their network
     assert room.open(second.listed.id) is second
-    assert room.open(first.listed.id) is not first
+    assert room.open(first.listed.id) is first  # somebody has it yet: no second copy is made
+    room.open(second.listed.id)
+    gone, weights = first.listed.id, weakref.ref(first.network)
+    del first, kept
+    gc.collect()
+    assert weights() is None  # what nobody has is not kept
+    assert room.open(gone).listed.id == gone
 
 
 def test_a_replaced_checkpoint_is_read_anew(tmp_path: Path) -> None:

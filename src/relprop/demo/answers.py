@@ -11,7 +11,7 @@ from relprop.demo.drawing import embedded
 from relprop.demo.looking import View, look
 from relprop.demo.patches import Picture, read_stroke
 from relprop.demo.rendering import classes_html, maps_html
-from relprop.demo.samples import Sample, samples_of
+from relprop.demo.samples import Sample
 from relprop.demo.studio import Opened, Studio
 from relprop.demo.uploads import read_upload
 from relprop.errors import UserError
@@ -42,8 +42,7 @@ def first_picture(studio: Studio, opened: Opened, desk: Desk) -> Desk:
 def samples_or_reason(studio: Studio, opened: Opened) -> tuple[list[Sample], str]:
     """Samples of the network's data set, or why there are none."""
     try:
-        with studio.lock:
-            return samples_of(opened.data), ""
+        return studio.samples(opened), ""
     except UserError as error:
         return [], f"no samples: {error}"
 

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 import torch
-from hydra import compose
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from torch import nn
 
 from relprop.adopting import adopted
@@ -20,12 +18,13 @@ from relprop.checkpoints import load_network
 from relprop.data import ImageDataModule
 from relprop.demo.choice import Choice
 from relprop.demo.networks import Listed, find, list_networks
+from relprop.demo.samples import Sample, samples_of
 from relprop.errors import UserError
 from relprop.experiment.building import build_data, on_cpu, options_of
 from relprop.experiment.fitting import fitted_patterns, images_for_patterns
 from relprop.experiment.method import Method, build_method, describe_method
 from relprop.runs import choose_checkpoint
-from relprop.sentences import composer, words_by_method
+from relprop.sentences import composed, words_by_method
 
 log = logging.getLogger(__name__)
 K = TypeVar("K", bound=Hashable)
@@ -68,6 +67,8 @@ class Studio:
         self.lock = RLock()
         self._listed: list[Listed] = []
         self._opened: OrderedDict[tuple[str, int], Opened] = OrderedDict()
+        self._in_use: WeakValueDictionary[tuple[str, int], Opened] = WeakValueDictionary()  # before some visitor
+        self._samples: OrderedDict[tuple[str, int], list[Sample]] = OrderedDict()
         self._read: OrderedDict[tuple[str, ...], dict[str, list[str]]] = OrderedDict()
         self._methods: OrderedDict[tuple[tuple[str, int], tuple[str, ...]], Named] = OrderedDict()
 
@@ -88,10 +89,16 @@ class Studio:
             known = any(each.id == id for each in self._listed)  # listing reads the config of every training
             listed = find(id, self._listed if known else self.networks())
             key = (listed.id, listed.version)
-            opened = _kept(self._opened, key, NETWORKS, lambda: self._open(listed, key))
+            opened = _kept(self._opened, key, NETWORKS, lambda: self._in_use.get(key) or self._open(listed, key))
+            self._in_use[key] = opened
             for gone in [each for each in self._methods if each[0] not in self._opened]:
                 del self._methods[gone]  # which would keep its network
             return opened
+
+    def samples(self, opened: Opened) -> list[Sample]:
+        """Of the network's data set. Raises `UserError` if that is not there."""
+        with self.lock:
+            return _kept(self._samples, opened.key, NETWORKS, lambda: samples_of(opened.data))
 
     def sentence(self, opened: Opened, choice: Choice) -> list[str]:
         """The words of `visualize.py` for this choice, but the target; of options, those that a chosen method has."""
@@ -139,11 +146,7 @@ class Studio:
 
     def _compose(self, words: Sequence[str]) -> DictConfig:
         """The config of `visualize.py` in these words, completed by what its checkpoint says."""
-        try:
-            with composer(self.folder, "visualize"):
-                config = compose("visualize", [*words])
-        except (HydraException, OmegaConfBaseException) as error:
-            raise UserError(f"'visualize {' '.join(words)}' means nothing: {' '.join(str(error).split())}") from error
+        config = composed(self.folder, "visualize", words)
         OmegaConf.update(config, "run_dir", str(self.run_dir))
         return adopted(config, words)
 

@@ -5,13 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hydra import compose
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
-from relprop.errors import UserError
-from relprop.sentences import composer
+from relprop.sentences import composed
 
 
 @dataclass(frozen=True)
@@ -36,11 +32,7 @@ class Words:
         given = [f"seed={self.seed}", *sentence, f"logger={self.logger}"]
         if self.images is not None and job == "visualize":
             given.append(f"images={self.images}")
-        try:
-            with composer(self.conf, job):
-                config = compose(job, given)
-        except (HydraException, OmegaConfBaseException) as error:
-            raise UserError(f"'{job} {' '.join(sentence)}' means nothing: {' '.join(str(error).split())}") from error
+        config = composed(self.conf, job, given)
         changes = {**self.shared, "run_dir": None}
         if self.images is not None and job == "visualize":
             changes["dataset.per_class"] = None  # which would choose other images
